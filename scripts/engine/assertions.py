@@ -1,0 +1,160 @@
+"""Which assertions of a cell could fail, and which of them really ran.
+
+A claim is held by an assertion. Whether one *could* fail is judged from the code (`find_assertions`); whether it
+*ran* is recorded while the cell runs (`instrument`), so that an assertion in a branch never taken does not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+RECORDER = "__engine_assertion_held__"
+_IMPORTED, _CONSTANT, _COMPUTED = range(3)
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """An assertion at a line of its cell, from 1; `trivial` says why it cannot fail, or is None where it could."""
+
+    line: int
+    trivial: str | None
+
+
+def find_assertions(source: str, experiment_source: str) -> tuple[Assertion, ...]:
+    """Return the assertions of a cell: ``assert`` statements and ``….assert_…(…)`` calls of testing modules.
+
+    Args:
+        source: the cell.
+        experiment_source: the whole experiment, which says what each name stands for.
+    """
+    kinds = _kinds_of_names(ast.parse(experiment_source))
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assert):
+            found.append(Assertion(node.lineno, _why_trivial(node.test, kinds)))
+        elif isinstance(node, ast.Expr) and (call := _testing_call(node)):
+            found.append(Assertion(node.lineno, _why_trivial_call(call, kinds)))
+    return tuple(sorted(found, key=lambda assertion: assertion.line))
+
+
+def instrument(tree: ast.Module, cell: str) -> ast.Module:
+    """Return the tree of a cell with ``RECORDER(cell, line)`` called after each assertion; lines stay as they are."""
+    return ast.fix_missing_locations(_Instrument(cell).visit(tree))
+
+
+class _Instrument(ast.NodeTransformer):
+    def __init__(self, cell: str) -> None:
+        self.cell = cell
+
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:  # noqa: N802
+        return [node, self.record(node)]
+
+    def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:  # noqa: N802
+        return [node, self.record(node)] if _testing_call(node) else [node]
+
+    def record(self, node: ast.stmt) -> ast.stmt:
+        arguments: list[ast.expr] = [ast.Constant(self.cell), ast.Constant(node.lineno)]
+        return ast.copy_location(ast.Expr(ast.Call(ast.Name(RECORDER, ast.Load()), arguments, [])), node)
+
+
+def _testing_call(node: ast.Expr) -> ast.Call | None:
+    call = node.value
+    if not isinstance(call, ast.Call):
+        return None
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return call if name.startswith("assert_") else None
+
+
+def _kinds_of_names(tree: ast.Module) -> dict[str, int]:
+    """Say of every name bound in the experiment whether it is imported, only ever a constant, or computed."""
+    kinds: dict[str, int] = {}
+
+    def bind(names: Iterable[str], kind: int) -> None:
+        for name in names:
+            kinds[name] = max(kind, kinds.get(name, kind))
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bind((alias.asname or alias.name.split(".")[0] for alias in node.names), _IMPORTED)
+        elif isinstance(node, ast.Assign) and _is_literal(node.value):
+            bind((t.id for t in node.targets if isinstance(t, ast.Name)), _CONSTANT)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bind([node.name], _COMPUTED)
+        elif isinstance(node, ast.arg):
+            bind([node.arg], _COMPUTED)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            bind([node.name], _COMPUTED)
+    literal_targets = {
+        id(target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _is_literal(node.value)
+        for target in node.targets
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in literal_targets:
+            bind([node.id], _COMPUTED)
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            root = _root(node)
+            if root:
+                bind([root], _COMPUTED)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            root = _root(node.func)  # a method may fill a literal: errors.append(…)
+            if root and kinds.get(root) == _CONSTANT:
+                bind([root], _COMPUTED)
+    return kinds
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
+
+
+def _why_trivial_call(call: ast.Call, kinds: dict[str, int]) -> str | None:
+    if len(call.args) >= 2 and ast.dump(call.args[0]) == ast.dump(call.args[1]):
+        return "两边是同一个表达式"
+    return None if any(_is_computed(arg, kinds) for arg in call.args) else "没有用到实验算出来的值"
+
+
+def _why_trivial(test: ast.expr, kinds: dict[str, int]) -> str | None:
+    if isinstance(test, ast.Tuple) and test.elts:
+        return "非空的元组永远为真；断言里多了一对括号？"
+    if _is_literal(test):
+        return "它是常量"
+    if isinstance(test, ast.BoolOp):
+        parts = [_why_trivial(value, kinds) for value in test.values]
+        # "or" cannot fail if one part cannot; "and" cannot fail only if no part can.
+        trivial = [part for part in parts if part]
+        if isinstance(test.op, ast.Or) and trivial:
+            return f"“or”的一边永远为真：{trivial[0]}"
+        return trivial[0] if len(trivial) == len(parts) else None
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return _why_trivial(test.operand, kinds)
+    if isinstance(test, ast.Compare):
+        sides = [test.left, *test.comparators]
+        if all(ast.dump(a) == ast.dump(b) for a, b in zip(sides, sides[1:], strict=False)):
+            return "两边是同一个表达式"
+    return None if _is_computed(test, kinds) else "没有用到实验算出来的值"
+
+
+def _is_computed(node: ast.expr, kinds: dict[str, int]) -> bool:
+    """Whether the value of an expression depends on what the experiment computed or called."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and kinds.get(part.id) == _COMPUTED:
+            return True
+        if isinstance(part, ast.Call):
+            root = _root(part.func)
+            if root is not None and root in kinds and not hasattr(builtins, root):
+                return True
+    return False

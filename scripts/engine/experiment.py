@@ -1,0 +1,154 @@
+"""Parse an experiment: a Python file in jupytext's percent format whose cells have names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ExperimentError, Problem
+
+DEFAULT_TIMEOUT = 120.0
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_HEADER = re.compile(r"#\s*%%")
+_OPTIONS = ("raises", "caption", "timeout")
+# Fragments of these names are made by the engine beside the cells' own.
+RESERVED = frozenset({"claims", "stamp", "foot"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One named piece of an experiment.
+
+    Attributes:
+        name: what pages include it by, e.g. ``storage``.
+        source: its code, without the header line.
+        line: the line of the file on which `source` starts, from 1.
+        raises: the exception it must raise, or None.
+        caption: what its figure shows, in one or two sentences, or None.
+    """
+
+    name: str
+    source: str
+    line: int
+    raises: str | None = None
+    caption: str | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One examples/<chapter>/<slug>.py.
+
+    Attributes:
+        id: the path without folder ``examples`` and suffix, e.g. ``04-tensor/reshape-vs-view``.
+        path: the file.
+        text: the whole file, for download.
+        docstring: the question, and what would refute its answer.
+        cells: in order; at least one.
+        timeout: seconds it may take.
+    """
+
+    id: str
+    path: Path
+    text: str
+    docstring: str
+    cells: tuple[Cell, ...]
+    timeout: float = DEFAULT_TIMEOUT
+
+    def cell(self, name: str) -> Cell | None:
+        """Return the cell of that name, or None."""
+        return next((cell for cell in self.cells if cell.name == name), None)
+
+    def cell_at(self, line: int) -> Cell | None:
+        """Return the cell that holds this line of the file, or None."""
+        return next((cell for cell in reversed(self.cells) if cell.line <= line), None)
+
+
+def parse_experiment(path: Path, examples: Path) -> Experiment:
+    """Read an experiment.
+
+    Raises:
+        ExperimentError: not UTF-8, not Python, a cell without a name, with a bad or repeated one, an unknown or
+            ill-typed option, or a ``raises`` anywhere but in the last cell.
+    """
+    import jupytext
+
+    name = path.relative_to(examples.parent).as_posix()
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ExperimentError(Problem(name, line, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+    try:
+        ast.parse(text, filename=name)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise ExperimentError(Problem(name, line, f"不是合法的 Python：{error.args[0]}")) from error
+
+    problems: list[Problem] = []
+    docstring = ""
+    cells: list[Cell] = []
+    timeout = DEFAULT_TIMEOUT
+    lines = text.split("\n")
+    at = 0  # index of the line after the last header found
+    for raw in jupytext.reads(text, fmt="py:percent").cells:
+        options: dict[str, Any] = dict(raw.metadata)
+        title = options.pop("title", None)
+        options.pop("lines_to_next_cell", None)
+        if raw.cell_type == "code" and title is None and not cells and not docstring and _is_docstring(raw.source):
+            docstring = ast.literal_eval(raw.source.strip())
+            continue
+        at = _next_header(lines, at, raw.source) + 1
+        if raw.cell_type != "code":
+            problems.append(Problem(name, at, "实验里只有代码单元", "文字写在 docs/ 下的同名页面里"))
+            continue
+        if not title or not _NAME.fullmatch(title):
+            what = f"单元名“{title}”不合规" if title else "单元没有名字"
+            problems.append(Problem(name, at, what, "写成 # %% storage；名字用小写英文、数字和连字符"))
+            continue
+        if title in RESERVED:
+            problems.append(Problem(name, at, f"单元名“{title}”是保留的", f"保留名：{'、'.join(sorted(RESERVED))}"))
+        first = next((cell for cell in cells if cell.name == title), None)
+        if first:
+            problems.append(Problem(name, at, f"单元名“{title}”重复", f"第一次出现在第 {first.line - 1} 行"))
+        for option in options.keys() - set(_OPTIONS):
+            close = difflib.get_close_matches(option, _OPTIONS, 1)
+            hint = f"是不是想写 {close[0]}？" if close else f"可用的选项：{'、'.join(_OPTIONS)}"
+            problems.append(Problem(name, at, f"不认识单元选项“{option}”", hint))
+        for option, kind in (("raises", str), ("caption", str), ("timeout", (int, float))):
+            if option in options and (not isinstance(options[option], kind) or options[option] in ("", True)):
+                problems.append(Problem(name, at, f"选项 {option} 的值不对：{options[option]!r}"))
+        timeout = options.get("timeout", timeout)
+        source = raw.source.rstrip("\n")
+        indent = next((i for i, line in enumerate(lines[at:]) if line.strip()), 0)
+        cells.append(Cell(title, source, at + 1 + indent, options.get("raises"), options.get("caption")))
+
+    for cell in cells[:-1]:
+        if cell.raises:
+            hint = "直接用 python 运行时程序会停在那里；别处用 try … except … as error: print(error)"
+            problems.append(Problem(name, cell.line - 1, "raises 只能写在最后一个单元", hint))
+    if not cells and not problems:
+        problems.append(Problem(name, 1, "没有单元", "用 # %% 名字 开头写一个单元"))
+    if problems:
+        raise ExperimentError(problems)
+    id_ = path.relative_to(examples).with_suffix("").as_posix()
+    return Experiment(id_, path, text, docstring, tuple(cells), float(timeout))
+
+
+def _is_docstring(source: str) -> bool:
+    body = ast.parse(source).body
+    return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+
+
+def _next_header(lines: list[str], start: int, source: str) -> int:
+    """Return the index of the header line of the cell with this source (jupytext does not keep it)."""
+    first = source.strip().split("\n", 1)[0].strip()
+    for i in range(start, len(lines)):
+        if _HEADER.match(lines[i]):
+            following = next((line.strip() for line in lines[i + 1 :] if line.strip()), "")
+            if not first or first in following:
+                return i
+    return start

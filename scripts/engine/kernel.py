@@ -1,0 +1,332 @@
+"""Run one experiment in this process, as Jupyter would: what each cell prints, displays, draws and raises.
+
+Meant for a process of its own (see `runner`): it takes over stdout, the current folder, the display hooks of IPython
+and the process's memory limit, and gives nothing back.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import faulthandler
+import io
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import types
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine import figures
+from engine.assertions import RECORDER, instrument
+from engine.experiment import Cell, Experiment
+
+OUTPUT_LIMIT = 100_000
+"""Characters of text kept of one cell."""
+
+Output = dict[str, Any]
+"""One output of a cell as nbformat 4 JSON."""
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What a cell gave: its outputs in order, and the lines (from 1, in the cell) of its assertions that held."""
+
+    name: str
+    outputs: tuple[Output, ...]
+    held: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: the line of the file (None where unknown), what happened, and the author's own traceback."""
+
+    line: int | None
+    what: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: what each cell gave, CPU seconds, files of the project that were read, and the failure if any."""
+
+    cells: tuple[CellRun, ...]
+    seconds: float
+    reads: tuple[str, ...]
+    failure: Failure | None = None
+
+
+@dataclass
+class _Recorder:
+    """Collects what the running cell gives."""
+
+    outputs: list[Output] = field(default_factory=list)
+    held: dict[str, set[int]] = field(default_factory=dict)
+    room: int = OUTPUT_LIMIT
+    dropped: int = 0
+
+    def text(self, stream: str, text: str) -> None:
+        """Append to the stream, joining neighbours as Jupyter does, up to the limit."""
+        kept = text[: self.room]
+        self.room -= len(kept)
+        self.dropped += len(text) - len(kept)
+        if not kept:
+            return
+        last = self.outputs[-1] if self.outputs else None
+        if last and last["output_type"] == "stream" and last["name"] == stream:
+            last["text"] += kept
+        else:
+            self.outputs.append({"output_type": "stream", "name": stream, "text": kept})
+
+    def take(self) -> tuple[Output, ...]:
+        """Return the outputs of the cell that ended, and start anew."""
+        if self.dropped:
+            notice = f"\n……输出过长，其余 {self.dropped} 个字符已略去\n"
+            self.outputs.append({"output_type": "stream", "name": "stderr", "text": notice})
+        outputs = tuple(self.outputs)
+        self.outputs, self.room, self.dropped = [], OUTPUT_LIMIT, 0
+        return outputs
+
+
+class _Stream(io.TextIOBase):
+    """What stands for sys.stdout and sys.stderr."""
+
+    def __init__(self, recorder: _Recorder, name: str, descriptor: int) -> None:
+        self._recorder, self._name, self._descriptor = recorder, name, descriptor
+
+    @property
+    def encoding(self) -> str:
+        return "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, text: str) -> int:
+        self._recorder.text(self._name, text)
+        return len(text)
+
+
+class _Descriptors:
+    """Text that goes past Python to file descriptors 1 and 2: from C code and child processes."""
+
+    def __init__(self) -> None:
+        self._files = {}
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+            os.dup2(file.fileno(), descriptor)
+            self._files[name] = file
+        self._read = dict.fromkeys(self._files, 0)
+
+    def drain(self, recorder: _Recorder) -> None:
+        """Hand what came since the last call to the recorder."""
+        ctypes.CDLL(None).fflush(None)
+        for name, file in self._files.items():
+            size = os.fstat(file.fileno()).st_size
+            new = os.pread(file.fileno(), min(size - self._read[name], 4 * OUTPUT_LIMIT), self._read[name])
+            self._read[name] = size
+            recorder.text(name, new.decode(errors="replace"))
+
+
+def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run:
+    """Run all cells of an experiment.
+
+    Args:
+        experiment: what to run.
+        root: the project; paths in outputs are shown relative to it.
+        trail: a file that is told which cell is running, so that a death or a hang can be located.
+        memory: bytes of address space the experiment may add to what the process has.
+
+    Returns:
+        The run. An exception in a cell ends it and is in ``failure``, unless the cell declares it.
+    """
+    _prepare_process(memory)
+    recorder = _Recorder()
+    descriptors = _Descriptors()
+    sys.stdout, sys.stderr = _Stream(recorder, "stdout", 1), _Stream(recorder, "stderr", 2)
+    reads = _record_reads(root)
+    module = types.ModuleType("__main__", experiment.docstring)
+    module.__dict__.update({"__file__": str(experiment.path), "__builtins__": __builtins__})
+    module.__dict__[RECORDER] = lambda cell, line: recorder.held.setdefault(cell, set()).add(line)
+    sys.modules["__main__"] = module
+    sys.argv = [str(experiment.path)]
+    sys.path.insert(0, str(experiment.path.parent))
+    shell = _shell(module, recorder)
+
+    ran: list[tuple[str, tuple[Output, ...]]] = []
+    failure = None
+    started = _cpu_seconds()
+    scratch = tempfile.mkdtemp(prefix="experiment-")
+    os.chdir(scratch)
+    with trail.open("w", buffering=1) as file:
+        faulthandler.enable(file)
+        faulthandler.dump_traceback_later(max(experiment.timeout - 1.0, experiment.timeout / 2), file=file)
+        for cell in experiment.cells:
+            file.write(f"cell {cell.name} {cell.line}\n")
+            error = _run_cell(cell, experiment, module, shell, recorder)
+            descriptors.drain(recorder)
+            try:
+                recorder.outputs += figures.take_figures()
+            except Exception as drawing:
+                error = error or drawing
+            failure = _judge(cell, experiment, error, recorder, root)
+            ran.append((cell.name, tuple(_relocated(output, root) for output in recorder.take())))
+            if failure:
+                break
+        faulthandler.cancel_dump_traceback_later()
+        faulthandler.disable()
+    seconds = _cpu_seconds() - started
+    os.chdir("/")
+    shutil.rmtree(scratch, ignore_errors=True)
+    cells = tuple(CellRun(name, outputs, tuple(sorted(recorder.held.get(name, ())))) for name, outputs in ran)
+    return Run(cells, seconds, tuple(sorted(reads)), failure)
+
+
+def _prepare_process(memory: int) -> None:
+    if sys.platform == "linux":
+        # Die with the server: no experiment outlives a build that was killed.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)
+    figures.set_style()
+
+
+def _record_reads(root: Path) -> set[str]:
+    """Return a set that fills with the data files of the project that this process opens."""
+    reads: set[str] = set()
+    prefix = str(root) + os.sep
+    ignored = (".venv", ".git", ".cache", "build", "site")
+
+    def on_event(event: str, args: tuple[Any, ...]) -> None:
+        if event != "open" or not isinstance(args[0], str | bytes):
+            return
+        path = os.fsdecode(args[0])
+        if not path.startswith(prefix) or path.endswith((".py", ".pyc")):
+            return
+        name = path[len(prefix) :].replace(os.sep, "/")
+        if name.split("/", 1)[0] not in ignored:
+            reads.add(name)
+
+    sys.addaudithook(on_event)
+    return reads
+
+
+def _shell(module: types.ModuleType, recorder: _Recorder) -> Any:
+    """Return an IPython shell whose displays go to the recorder: ``display(x)`` and rich representations work."""
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data: Any, metadata: Any = None, **_: Any) -> None:
+            recorder.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
+
+    class Shell(InteractiveShell):
+        display_pub_class = Publisher
+
+    config = Config({"HistoryManager": {"enabled": False}, "HistoryAccessor": {"enabled": False}})
+    shell = Shell.instance(config=config, user_module=module)
+    shell.display_pub = Publisher(parent=shell)
+    return shell
+
+
+def _run_cell(
+    cell: Cell, experiment: Experiment, module: types.ModuleType, shell: Any, recorder: _Recorder
+) -> BaseException | None:
+    """Run a cell and return what it raised. The value of a last bare expression is displayed, as in a notebook."""
+    tree = instrument(ast.parse(cell.source), cell.name)
+    ast.increment_lineno(tree, cell.line - 1)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    try:
+        # The file's own name, so that tracebacks and inspect.getsource show what the author wrote.
+        exec(compile(tree, str(experiment.path), "exec"), module.__dict__)
+        if last:
+            assert isinstance(last, ast.Expr)
+            value = eval(compile(ast.Expression(last.value), str(experiment.path), "eval"), module.__dict__)
+            if value is not None:
+                data, metadata = shell.display_formatter.format(value)
+                recorder.outputs.append(
+                    {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": metadata}
+                )
+    except BaseException as error:
+        return error
+    return None
+
+
+def _judge(
+    cell: Cell, experiment: Experiment, error: BaseException | None, recorder: _Recorder, root: Path
+) -> Failure | None:
+    """Compare what a cell raised with what it declares; a declared error becomes an output."""
+    if error is None:
+        if cell.raises:
+            return Failure(cell.line, f"单元 {cell.name} 声明了 raises={cell.raises}，却没有报错")
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == str(experiment.path)]
+    line = own[-1].lineno if own else cell.line
+    start = next((i for i, frame in enumerate(frames) if frame.filename == str(experiment.path)), len(frames))
+    formatted = "".join(
+        [
+            "Traceback (most recent call last):\n",
+            *traceback.format_list(frames[start:]),
+            *traceback.format_exception_only(error),
+        ]
+    )
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if cell.raises in names:
+        recorder.outputs.append(
+            {
+                "output_type": "error",
+                "ename": type(error).__name__,
+                "evalue": str(error),
+                "traceback": formatted.splitlines(),
+            }
+        )
+        return None
+    what = f"单元 {cell.name} 抛出了 {type(error).__name__}"
+    if cell.raises:
+        what += f"，而声明的是 {cell.raises}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        what += "：超出了内存上限"
+    return Failure(line, what, _without_machine(formatted, root))
+
+
+def _relocated(output: Output, root: Path) -> Output:
+    """Take the paths of this machine out of an output's text."""
+    if output["output_type"] == "stream":
+        return {**output, "text": _without_machine(output["text"], root)}
+    if output["output_type"] == "error":
+        lines = [_without_machine(line, root) for line in output["traceback"]]
+        return {**output, "evalue": _without_machine(output["evalue"], root), "traceback": lines}
+    return output
+
+
+def _without_machine(text: str, root: Path) -> str:
+    import matplotlib
+
+    for folder in (Path(matplotlib.__file__).parent.parent, root):
+        text = text.replace(str(folder) + os.sep, "")
+    return text
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="IPython")

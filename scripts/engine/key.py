@@ -1,0 +1,145 @@
+"""The cache key: everything an experiment's result depends on, and nothing else.
+
+In the key: the code cells with their names and options, every local module they import (and those import), the
+versions of Python, of the libraries the experiment imports and of all that these require, the kind of machine,
+and the engine's own code that shapes a result. Data files are not known before the run: the runner records which
+files of the project were read, and the cache compares them (see `cache`). Prose, the docstring, the file's name,
+the clock, the folder and the user do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.experiment import Experiment
+
+# What every result depends on, whether or not the experiment imports it.
+_ALWAYS = ("ipython", "matplotlib", "nbformat")
+_SHAPES_RESULTS = ("kernel", "figures", "assertions")
+
+
+def key_of(experiment: Experiment) -> str:
+    """Return the key of an experiment: a hexadecimal SHA-256."""
+    canonical = json.dumps(ingredients(experiment), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def ingredients(experiment: Experiment) -> dict[str, object]:
+    """Return what goes into the key, by name, so that a difference between two keys can be told."""
+    modules = local_modules(experiment)
+    sources = [experiment.text, *(path.read_text("utf-8") for path in modules.values())]
+    return {
+        "cells": [[cell.name, cell.source, cell.raises] for cell in experiment.cells],
+        "modules": {name: _digest(path) for name, path in modules.items()},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "libraries": library_versions(imported_names(sources) - modules.keys()),
+        "engine": engine_version(),
+    }
+
+
+def imported_names(sources: Iterable[str]) -> set[str]:
+    """Return the top-level names of all modules that these sources import, anywhere in them."""
+    names: set[str] = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def local_modules(experiment: Experiment) -> dict[str, Path]:
+    """Return the modules beside the experiment that it imports, directly or through one another, by dotted name."""
+    folder = experiment.path.parent
+    found: dict[str, Path] = {}
+    pending = [experiment.text]
+    while pending:
+        for name in _dotted_names(pending.pop()):
+            parts = name.split(".")
+            for depth in range(1, len(parts) + 1):
+                dotted = ".".join(parts[:depth])
+                base = folder.joinpath(*parts[:depth])
+                for path in (base.with_suffix(".py"), base / "__init__.py"):
+                    if path.is_file() and dotted not in found and path != experiment.path:
+                        found[dotted] = path
+                        pending.append(path.read_text("utf-8"))
+    return dict(sorted(found.items()))
+
+
+def _dotted_names(source: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.update(f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names)
+    return names
+
+
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the distributions that provide these modules, and of all that they require."""
+    by_module = _distributions_by_module()
+    pending = [*_ALWAYS, *(dist for name in names for dist in by_module.get(name, ()))]
+    versions: dict[str, str] = {}
+    while pending:
+        name = _normalized(pending.pop())
+        if name not in versions and (found := _version_and_requirements(name)):
+            versions[name] = found[0]
+            pending += found[1]
+    return dict(sorted(versions.items()))
+
+
+@functools.cache
+def _distributions_by_module() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+@functools.cache
+def _version_and_requirements(name: str) -> tuple[str, tuple[str, ...]] | None:
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    requires = [
+        match.group()
+        for line in distribution.requires or ()
+        if "extra ==" not in line and (match := re.match(r"[\w.-]+", line))
+    ]
+    return distribution.version, tuple(requires)
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def engine_version() -> str:
+    """Return a digest of the engine's modules that shape a result: no number that someone must remember to raise."""
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in _SHAPES_RESULTS)).hexdigest()
+
+
+def third_party_imports(experiment: Experiment) -> set[str]:
+    """Return the installed top-level modules an experiment imports: what is worth preloading once for all."""
+    names = imported_names([experiment.text])
+    return {
+        name
+        for name in names - set(sys.stdlib_module_names)
+        if not (experiment.path.parent / f"{name}.py").exists() and importlib.util.find_spec(name)
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,107 @@
+"""Where things are in a project, and its settings (``[tool.engine]`` in pyproject.toml)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import Problem, UsageError
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder and its settings; all other paths follow from it by convention."""
+
+    root: Path
+    questions: frozenset[str]
+    tags: frozenset[str]
+
+    @property
+    def examples(self) -> Path:
+        """The experiments, ``<chapter>/<slug>.py``."""
+        return self.root / "examples"
+
+    @property
+    def docs(self) -> Path:
+        """The pages, ``<chapter>/<slug>.md``."""
+        return self.root / "docs"
+
+    @property
+    def cache(self) -> Path:
+        """Executed notebooks, by key."""
+        return self.root / ".cache" / "experiments"
+
+    @property
+    def fragments(self) -> Path:
+        """The Markdown that pages include."""
+        return self.root / "build" / "fragments"
+
+    @property
+    def downloads(self) -> Path:
+        """The .py and .ipynb files that readers take home; inside docs/ so that any site generator copies them."""
+        return self.docs / "downloads"
+
+    def relative(self, path: Path) -> str:
+        """Name a file as the maintainer would: relative to the project, with forward slashes."""
+        try:
+            return path.resolve().relative_to(self.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+
+def load_project(root: Path) -> Project:
+    """Read the settings of the project in `root`.
+
+    Raises:
+        UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`.
+    """
+    root = root.resolve()
+    try:
+        table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["engine"]
+    except (OSError, KeyError) as error:
+        raise UsageError(
+            Problem(str(root), None, "这里不是项目文件夹", "需要一个带 [tool.engine] 的 pyproject.toml")
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(Problem("pyproject.toml", None, f"不是合法的 TOML：{error}")) from error
+    questions = table.get("questions", {})
+    return Project(
+        root=root,
+        questions=frozenset(f"{chapter}-{i}" for chapter, n in questions.items() for i in range(1, n + 1)),
+        tags=frozenset(table.get("tags", [])),
+    )
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds a pyproject.toml (or `start` itself)."""
+    return next((p for p in (start, *start.parents) if (p / "pyproject.toml").is_file()), start)
+
+
+def write_if_changed(path: Path, content: bytes) -> bool:
+    """Write a file only if its content differs, in one step, so that watchers and readers never see half a file."""
+    try:
+        if path.read_bytes() == content:
+            return False
+    except OSError:
+        pass
+    write_atomically(path, content)
+    return True
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that, whatever happens, `path` holds either what it held before or all of `content`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
