@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,17 +43,18 @@ def find_assertions(source: str, experiment_source: str) -> tuple[Assertion, ...
 
 def instrument(tree: ast.Module, cell: str) -> ast.Module:
     """Return the tree of a cell with ``RECORDER(cell, line)`` called after each assertion; lines stay as they are."""
-    return ast.fix_missing_locations(_Instrument(cell).visit(tree))
+    instrumented: ast.Module = _Instrument(cell).visit(tree)
+    return ast.fix_missing_locations(instrumented)
 
 
 class _Instrument(ast.NodeTransformer):
     def __init__(self, cell: str) -> None:
         self.cell = cell
 
-    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
         return [node, self.record(node)]
 
-    def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:
         return [node, self.record(node)] if _testing_call(node) else [node]
 
     def record(self, node: ast.stmt) -> ast.stmt:
@@ -143,7 +145,7 @@ def _why_trivial(test: ast.expr, kinds: dict[str, int]) -> str | None:
         return _why_trivial(test.operand, kinds)
     if isinstance(test, ast.Compare):
         sides = [test.left, *test.comparators]
-        if all(ast.dump(a) == ast.dump(b) for a, b in zip(sides, sides[1:], strict=False)):
+        if all(ast.dump(a) == ast.dump(b) for a, b in itertools.pairwise(sides)):
             return "两边是同一个表达式"
     return None if _is_computed(test, kinds) else "没有用到实验算出来的值"
 

@@ -10,6 +10,7 @@ import ast
 import ctypes
 import faulthandler
 import io
+import itertools
 import os
 import resource
 import shutil
@@ -20,6 +21,7 @@ import time
 import traceback
 import types
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: what each cell gave, CPU seconds, files of the project that were read, and the failure if any."""
+    """A finished run: what each cell gave, CPU seconds, files of the project that it read, and the failure if any."""
 
     cells: tuple[CellRun, ...]
     seconds: float
@@ -101,9 +103,7 @@ class _Stream(io.TextIOBase):
     def __init__(self, recorder: _Recorder, name: str, descriptor: int) -> None:
         self._recorder, self._name, self._descriptor = recorder, name, descriptor
 
-    @property
-    def encoding(self) -> str:
-        return "utf-8"
+    encoding = "utf-8"
 
     def writable(self) -> bool:
         return True
@@ -233,7 +233,7 @@ def _shell(module: types.ModuleType, recorder: _Recorder) -> Any:
     from traitlets.config import Config
 
     class Publisher(DisplayPublisher):
-        def publish(self, data: Any, metadata: Any = None, **_: Any) -> None:
+        def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
             recorder.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
 
     class Shell(InteractiveShell):
@@ -258,10 +258,15 @@ def _run_cell(
         if last:
             assert isinstance(last, ast.Expr)
             value = eval(compile(ast.Expression(last.value), str(experiment.path), "eval"), module.__dict__)
-            if value is not None:
+            if value is not None and not _is_drawing(value):
                 data, metadata = shell.display_formatter.format(value)
                 recorder.outputs.append(
-                    {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": metadata}
+                    {
+                        "output_type": "execute_result",
+                        "execution_count": None,
+                        "data": data,
+                        "metadata": metadata,
+                    }
                 )
     except BaseException as error:
         return error
@@ -279,11 +284,10 @@ def _judge(
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == str(experiment.path)]
     line = own[-1].lineno if own else cell.line
-    start = next((i for i, frame in enumerate(frames) if frame.filename == str(experiment.path)), len(frames))
     formatted = "".join(
         [
             "Traceback (most recent call last):\n",
-            *traceback.format_list(frames[start:]),
+            *_shown(frames, experiment),
             *traceback.format_exception_only(error),
         ]
     )
@@ -304,6 +308,23 @@ def _judge(
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         what += "：超出了内存上限"
     return Failure(line, what, _without_machine(formatted, root))
+
+
+def _shown(frames: Sequence[traceback.FrameSummary], experiment: Experiment) -> Iterator[str]:
+    """Yield the frames that the author wrote; what libraries called in between is counted, not shown."""
+    started = False
+    for own, group in itertools.groupby(frames, lambda frame: frame.filename == str(experiment.path)):
+        started = started or own
+        if own:
+            yield from traceback.format_list(list(group))
+        elif started:
+            yield f"  ……库内部的 {len(list(group))} 层调用\n"
+
+
+def _is_drawing(value: object) -> bool:
+    """Whether a value is matplotlib's (an Axes, a list of lines): the figure itself is shown instead."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return type(first).__module__.startswith("matplotlib.")
 
 
 def _relocated(output: Output, root: Path) -> Output:

@@ -1,10 +1,10 @@
 """The cache key: everything an experiment's result depends on, and nothing else.
 
-In the key: the code cells with their names and options, every local module they import (and those import), the
-versions of Python, of the libraries the experiment imports and of all that these require, the kind of machine,
-and the engine's own code that shapes a result. Data files are not known before the run: the runner records which
-files of the project were read, and the cache compares them (see `cache`). Prose, the docstring, the file's name,
-the clock, the folder and the user do not count.
+In the key: the file's name and the code cells with their names and lines (tracebacks show them), every local module
+they import (and those import), the versions of Python, of the libraries the experiment imports and of all that these
+require, the kind of machine, and the engine's own code that shapes a result. Data files are not known before the run:
+the kernel records which files of the project were read, and the cache compares them (see `cache`). Prose, the words of
+the docstring, captions, the clock, the project's folder and the user do not count.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def ingredients(experiment: Experiment) -> dict[str, object]:
     modules = local_modules(experiment)
     sources = [experiment.text, *(path.read_text("utf-8") for path in modules.values())]
     return {
-        "cells": [[cell.name, cell.source, cell.raises] for cell in experiment.cells],
+        "path": experiment.id,  # tracebacks show it, and the lines
+        "cells": [[cell.name, cell.source, cell.raises, cell.line] for cell in experiment.cells],
         "modules": {name: _digest(path) for name, path in modules.items()},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",

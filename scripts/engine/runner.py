@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import re
@@ -31,7 +32,12 @@ _ENVIRONMENT = {
     "MPLBACKEND": "agg",
     "CUDA_VISIBLE_DEVICES": "",
 }
-_PRELOAD = ("matplotlib.pyplot", "matplotlib.backends.backend_svg", "IPython.core.interactiveshell", "engine.kernel")
+_PRELOAD = (
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg",
+    "IPython.core.interactiveshell",
+    "engine.kernel",
+)
 _SUBMODULES = {"sklearn": ("sklearn.datasets",), "torch": ("torch.func",)}
 
 
@@ -40,14 +46,24 @@ def run_all(
     root: Path,
     jobs: int,
     memory: int = MEMORY,
+    timeout: float | None = None,
 ) -> Iterator[tuple[Experiment, Run]]:
     """Run experiments side by side and yield each with its run as it ends.
+
+    Args:
+        experiments: what to run.
+        root: the project.
+        jobs: how many at a time.
+        memory: bytes of address space each may add to what its process starts with.
+        timeout: seconds each may take, instead of its own limit.
 
     A hang or a death is a run with a failure: nothing is raised but what the caller's own code raises. When the
     caller stops early (Ctrl-C, an exception), the running experiments are killed.
     """
     with tempfile.TemporaryDirectory(prefix="engine-") as folder, _pool(experiments, jobs) as pool:
         futures = {}
+        if timeout is not None:
+            experiments = [dataclasses.replace(experiment, timeout=timeout) for experiment in experiments]
         for number, experiment in enumerate(experiments):
             trail = Path(folder) / str(number)
             future = pool.schedule(execute, args=(experiment, root, trail, memory), timeout=experiment.timeout)

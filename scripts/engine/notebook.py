@@ -1,0 +1,91 @@
+"""The executed notebook: nbformat 4 JSON, what the cache keeps and what readers download."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from engine.cache import Notebook
+from engine.experiment import Experiment
+from engine.kernel import Run
+
+
+def notebook_of(
+    experiment: Experiment,
+    run: Run,
+    key: str,
+    ingredients: Mapping[str, object],
+    reads: Mapping[str, str | None],
+) -> Notebook:
+    """Return the executed notebook of a run without failure.
+
+    Args:
+        experiment: what ran.
+        run: what each cell gave.
+        key: the cache key.
+        ingredients: what the key was made of; kept, so that a later difference can be explained.
+        reads: the digest of each data file of the project that was read, by its path in the project.
+    """
+    gave = {cell.name: cell for cell in run.cells}
+    cells: list[dict[str, Any]] = []
+    for number, cell in enumerate(experiment.cells, 1):
+        outputs = [dict(output) for output in gave[cell.name].outputs]
+        for output in outputs:
+            if output["output_type"] == "execute_result":
+                output["execution_count"] = number
+        metadata: dict[str, Any] = {"name": cell.name}
+        if cell.raises:
+            metadata["tags"] = ["raises-exception"]  # Jupyter goes on after it
+        cells.append(
+            {
+                "cell_type": "code",
+                "id": cell.name,
+                "execution_count": number,
+                "metadata": metadata,
+                "source": cell.source,
+                "outputs": outputs,
+            }
+        )
+    if experiment.docstring:
+        docstring = {
+            "cell_type": "markdown",
+            "id": "docstring",
+            "metadata": {},
+            "source": experiment.docstring.strip(),
+        }
+        cells.insert(0, docstring)
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "version": ingredients["python"], "file_extension": ".py"},
+            "engine": {
+                "key": key,
+                "seconds": round(run.seconds, 3),
+                "reads": dict(reads),
+                "held": {cell.name: list(cell.held) for cell in run.cells},
+                "ingredients": dict(ingredients),
+            },
+        },
+        "cells": cells,
+    }
+
+
+def downloadable(notebook: Notebook, experiment: Experiment) -> bytes:
+    """Return the notebook as readers get it: without what differs from run to run, the docstring as it is now."""
+    notebook = copy.deepcopy(notebook)
+    del notebook["metadata"]["engine"]
+    for cell in notebook["cells"]:
+        if cell["id"] == "docstring":
+            cell["source"] = experiment.docstring.strip()
+    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def outputs_of(notebook: Notebook, name: str) -> list[dict[str, Any]]:
+    """Return the outputs of the cell of this name."""
+    cell = next(cell for cell in notebook["cells"] if cell["id"] == name)
+    outputs: list[dict[str, Any]] = cell["outputs"]
+    return outputs

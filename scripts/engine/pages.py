@@ -1,0 +1,249 @@
+"""Read the pages: front matter with the claims, what they include, and the formulas, each with its line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engine.errors import PageError, Problem
+from engine.project import Project
+
+VERDICTS = ("成立", "有条件成立", "不成立", "无法用实验判定")
+UNDECIDABLE = VERDICTS[3]
+_KEYS = ("title", "qa", "tags", "description", "aliases", "asks", "claims")
+_CLAIM_KEYS = ("says", "verdict", "truth", "evidence")
+_INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"\s*$')
+_FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
+_BLOCK_FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+_INLINE_FORMULA = re.compile(r"(?<![\\$])\$(?![\s$])((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something people say, and what the experiment found.
+
+    Attributes:
+        says: the claim, restated briefly.
+        verdict: one of `VERDICTS`.
+        truth: what is right, or under which condition; for `UNDECIDABLE` the reason. Empty only where it holds.
+        evidence: names of the cells whose assertions hold the verdict.
+        line: of the page, from 1.
+    """
+
+    says: str
+    verdict: str
+    truth: str
+    evidence: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """One docs/**/*.md.
+
+    Attributes:
+        id: its path without folder ``docs`` and suffix; a question's experiment has the same.
+        path: relative to the project, for messages.
+        title: how a learner would ask; empty where the front matter has none.
+        qa: the question's number, e.g. ``04-1``; None for a page that is no question.
+        description: the answer in one or two sentences.
+        aliases: other names: English, API names, error messages.
+        asks: other ways to ask.
+        claims: in order.
+        includes: the fragments the page includes, with their lines.
+        lines: the line of each key of the front matter.
+    """
+
+    id: str
+    path: str
+    title: str
+    qa: str | None
+    description: str
+    aliases: tuple[str, ...]
+    asks: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    includes: tuple[tuple[str, int], ...]
+    lines: dict[str, int]
+
+    def line(self, key: str) -> int:
+        """Return the line of a key of the front matter, or the first one."""
+        return self.lines.get(key, 1)
+
+
+def qa_order(number: str) -> tuple[int, int]:
+    """Sort key of a question's number: ``04-10`` comes after ``04-2``."""
+    chapter, _, question = number.partition("-")
+    return int(chapter), int(question)
+
+
+def read_page(path: Path, project: Project) -> Page:
+    """Read a page.
+
+    Raises:
+        PageError: every defect of its front matter (only on pages that are questions), includes and formulas.
+    """
+    name = project.relative(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+    problems: list[Problem] = []
+    front, lines, body_start = _front_matter(text, name, problems)
+    body = _without_code(text.split("\n")[body_start:])
+    includes = [
+        (match[1], number) for number, line in enumerate(body, body_start + 1) if (match := _INCLUDE.match(line))
+    ]
+    problems += _check_formulas(body, body_start + 1, name)
+    claims: list[Claim] = []
+    if "qa" in front:
+        claims = _check_question(front, lines, name, project, problems)
+    if problems:
+        raise PageError(problems)
+    qa = front.get("qa")
+    return Page(
+        id=path.relative_to(project.docs).with_suffix("").as_posix(),
+        path=name,
+        title=str(front.get("title", "")),
+        qa=None if qa is None else str(qa),
+        description=str(front.get("description", "")),
+        aliases=tuple(front.get("aliases") or ()),
+        asks=tuple(front.get("asks") or ()),
+        claims=tuple(claims),
+        includes=tuple(includes),
+        lines=lines,
+    )
+
+
+def _front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int], int]:
+    """Return the front matter, the lines of its keys, and the index of the line on which the body starts."""
+    match = re.match(r"---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
+    if not match:
+        return {}, {}, 0
+    source, start = match[1] or "", match.group().count("\n")
+    try:
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(source)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = f"front matter 不是合法的 YAML：{getattr(error, 'problem', None) or error}"
+        hint = "含有冒号、引号、井号或方括号的文字要用引号括起来"
+        problems.append(Problem(name, mark.line + 2 if mark else 1, what, hint))
+        return {}, {}, start
+    if not isinstance(node, yaml.MappingNode):
+        if values is not None:
+            problems.append(Problem(name, 2, "front matter 要写成 键: 值"))
+        return {}, {}, start
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        if key.value in lines:
+            problems.append(Problem(name, key.start_mark.line + 2, f"“{key.value}”写了两次"))
+        lines[key.value] = key.start_mark.line + 2
+        if key.value == "claims" and isinstance(value, yaml.SequenceNode):
+            lines |= {f"claims.{i}": item.start_mark.line + 2 for i, item in enumerate(value.value)}
+    return values, lines, start
+
+
+def _check_question(
+    front: dict[str, Any], lines: dict[str, int], name: str, project: Project, problems: list[Problem]
+) -> list[Claim]:
+    def complain(key: str, what: str, hint: str = "") -> None:
+        problems.append(Problem(name, lines.get(key, 1), what, hint))
+
+    for key in front.keys() - set(_KEYS):
+        complain(key, f"front matter 里不认识“{key}”", _suggest(str(key), _KEYS))
+    for key in ("title", "description"):
+        if not isinstance(front.get(key), str) or not front[key].strip():
+            complain(key, f"front matter 缺“{key}”")
+    if str(front["qa"]) not in project.questions:
+        hint = _suggest(str(front["qa"]), sorted(project.questions))
+        complain("qa", f"没有编号为“{front['qa']}”的问题", hint + "（编号在 pyproject.toml 的 [tool.engine] 里）")
+    for key in ("tags", "aliases", "asks"):
+        values = front.get(key) or []
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            complain(key, f"“{key}”要写成文字的列表：[甲, 乙]", "含冒号的文字要用引号括起来")
+        elif key == "tags":
+            if not values:
+                complain(key, "至少要有一个标签")
+            for tag in values:
+                if tag not in project.tags:
+                    complain(key, f"没有标签“{tag}”", _suggest(tag, sorted(project.tags)))
+    claims = front.get("claims")
+    if not isinstance(claims, list) or not claims:
+        complain("claims", "没有要检验的说法（claims）")
+        return []
+    return [
+        claim
+        for number, raw in enumerate(claims)
+        if (claim := _check_claim(raw, lines.get(f"claims.{number}", lines["claims"]), name, problems))
+    ]
+
+
+def _check_claim(raw: Any, line: int, name: str, problems: list[Problem]) -> Claim | None:
+    found: list[Problem] = []
+    if not isinstance(raw, dict):
+        problems.append(Problem(name, line, "一条说法要写成 says / verdict / truth / evidence"))
+        return None
+    for key in raw.keys() - set(_CLAIM_KEYS):
+        found.append(Problem(name, line, f"说法里不认识“{key}”", _suggest(str(key), _CLAIM_KEYS)))
+    says, verdict, truth = (raw.get(key, "") for key in ("says", "verdict", "truth"))
+    if not isinstance(says, str) or not says.strip():
+        found.append(Problem(name, line, "说法没有内容（says）"))
+    if verdict not in VERDICTS:
+        found.append(Problem(name, line, f"不认识判定“{verdict}”", _suggest(str(verdict), VERDICTS)))
+    if not isinstance(truth, str) or (verdict in VERDICTS[1:] and not truth.strip()):
+        what = "理由" if verdict == UNDECIDABLE else "对的是什么，或什么条件下成立"
+        found.append(Problem(name, line, f"判定为“{verdict}”要写出{what}（truth）"))
+    evidence = raw.get("evidence", [])
+    evidence = [evidence] if isinstance(evidence, str) else evidence
+    if not isinstance(evidence, list) or not all(isinstance(cell, str) for cell in evidence):
+        found.append(Problem(name, line, "证据要写成单元名，或单元名的列表（evidence）"))
+    elif not evidence and verdict != UNDECIDABLE:
+        found.append(Problem(name, line, "说法没有证据（evidence）", "写出断言所在的单元"))
+    problems += found
+    return None if found else Claim(says.strip(), verdict, truth.strip(), tuple(evidence), line)
+
+
+def _suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1, cutoff=0.5)
+    if close:
+        return f"是不是想写“{close[0]}”？"
+    return f"可用的：{'、'.join(known)}" if len(known) <= 40 else ""
+
+
+def _without_code(lines: list[str]) -> list[str]:
+    """Return the lines with fenced code blanked; numbering stays."""
+    result, fence = [], ""
+    for line in lines:
+        match = _FENCE.match(line)
+        if fence:
+            result.append("")
+            if match and match[2].startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+        elif match:
+            fence = match[2]
+            result.append("")
+        else:
+            result.append(line)
+    return result
+
+
+def _check_formulas(body: list[str], first_line: int, name: str) -> Iterator[Problem]:
+    from mathml import MathError, convert
+
+    text = _CODE_SPAN.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), "\n".join(body))
+    blank = _BLOCK_FORMULA.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+    formulas = [(match, True) for match in _BLOCK_FORMULA.finditer(text)]
+    formulas += [(match, False) for match in _INLINE_FORMULA.finditer(blank)]
+    for match, display in sorted(formulas, key=lambda formula: formula[0].start()):
+        try:
+            convert(match[1].strip(), display)
+        except MathError as error:
+            line = first_line + text.count("\n", 0, match.start())
+            yield Problem(name, line, f"公式转换不了：{error}", match[1].strip())

@@ -1,0 +1,92 @@
+"""Make matplotlib's SVG fit to stand inside a page: small, themed by CSS variables, with a text alternative.
+
+The reader's theme gives ``--qa-fig-fg``, ``--qa-fig-bg``, ``--qa-fig-grid`` and ``--qa-fig-c0`` to ``--qa-fig-c3``.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from engine.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
+
+BUDGET = 60_000
+"""Bytes one figure may weigh."""
+
+_NAMESPACES = re.compile(r"\{[^}]*\}")
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_COLOUR = {FOREGROUND: "fg", BACKGROUND: "bg", GRID: "grid"} | {colour: f"c{i}" for i, colour in enumerate(CYCLE)}
+_COLOURS = re.compile("|".join(_COLOUR))
+_ROUNDED = ("d", "x", "y", "width", "height", "points", "transform")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
+_NO_ROTATION = re.compile(r"rotate\(-?0 [^)]*\)\s*")
+_FONT_FAMILY = re.compile(r"font-family:[^;]*(;|$)\s*")
+_BLACK_STROKE = re.compile(r"stroke: #000000\b")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+
+
+def clean_svg(svg: str, prefix: str, label: str) -> str:
+    """Return a figure as one line of HTML.
+
+    Args:
+        svg: what matplotlib wrote, with text kept as text and the colours of `engine.figures`.
+        prefix: put before every id, so that two figures of one page do not clash.
+        label: the text alternative.
+    """
+    root = ElementTree.fromstring(svg)
+    referenced = set(_REFERENCE.findall(svg)) | set(re.findall(r'xlink:href="#([^"]+)"', svg))
+    _clean(root, prefix, referenced)
+    for name in ("version", "id"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"role": "img", "aria-label": label, "data-search-exclude": ""}
+    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> None:
+    element.tag = _NAMESPACES.sub("", element.tag)
+    attributes = element.attrib
+    if _HREF in attributes:
+        target = attributes.pop(_HREF)
+        attributes["href"] = f"#{prefix}-{target[1:]}" if target.startswith("#") else target
+    name = attributes.pop("id", None)
+    if name in referenced:
+        attributes["id"] = f"{prefix}-{name}"
+    for key, value in attributes.items():
+        if key == "href":
+            continue
+        if key in _ROUNDED:
+            value = _LONG_NUMBER.sub(_rounded, _NO_ROTATION.sub("", value))
+        if key == "d":
+            value = " ".join(value.split())
+        if key == "style":
+            value = _FONT_FAMILY.sub("", _BLACK_STROKE.sub(f"stroke: {FOREGROUND}", value))
+            value = _COLOURS.sub(lambda match: f"var(--qa-fig-{_COLOUR[match.group()]})", value)
+            value = value.replace(": ", ":").replace("; ", ";").rstrip(";")
+        attributes[key] = _REFERENCE.sub(rf"url(#{prefix}-\1)", value)
+    if not attributes.get("transform", " "):
+        del attributes["transform"]
+    for child in list(element):
+        # matplotlib's only <style> rounds line joins: the theme's stylesheet says it once for all figures.
+        invisible = child.get("style") == "fill: none" and child.get("clip-path") is None
+        if invisible or _NAMESPACES.sub("", str(child.tag)) in ("metadata", "style"):
+            element.remove(child)
+            continue
+        _clean(child, prefix, referenced)
+        child.tail = None
+    if element.tag not in ("text", "tspan"):
+        element.text = None
+    for child in [child for child in element if child.tag == "defs" and not len(child)]:
+        element.remove(child)
+    _merge_plain_groups(element)
+
+
+def _merge_plain_groups(element: ElementTree.Element) -> None:
+    """Put the children of groups without attributes in their place: matplotlib nests five deep for nothing."""
+    flat: list[ElementTree.Element] = []
+    for child in element:
+        flat += list(child) if child.tag == "g" and not child.attrib else [child]
+    element[:] = flat
+
+
+def _rounded(match: re.Match[str]) -> str:
+    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
