@@ -109,6 +109,8 @@ def parse_experiment(path: Path, examples: Path) -> Experiment:
             what = f"单元名“{title}”不合规" if title else "单元没有名字"
             problems.append(Problem(name, at, what, "写成 # %% storage；名字用小写英文、数字和连字符"))
             continue
+        if unread := options.pop("incorrectly_encoded_metadata", None):
+            problems.append(Problem(name, at, f"单元头读不懂：{unread}", '选项写成 键="值" 或 键=数'))
         if title in RESERVED:
             problems.append(Problem(name, at, f"单元名“{title}”是保留的", f"保留名：{'、'.join(sorted(RESERVED))}"))
         first = next((cell for cell in cells if cell.name == title), None)
@@ -122,7 +124,7 @@ def parse_experiment(path: Path, examples: Path) -> Experiment:
             if option in options and (not isinstance(options[option], kind) or options[option] in ("", True)):
                 problems.append(Problem(name, at, f"选项 {option} 的值不对：{options[option]!r}"))
         timeout = options.get("timeout", timeout)
-        source = raw.source.rstrip("\n")
+        source = raw.source.strip("\n")
         indent = next((i for i, line in enumerate(lines[at:]) if line.strip()), 0)
         cells.append(Cell(title, source, at + 1 + indent, options.get("raises"), options.get("caption")))
 

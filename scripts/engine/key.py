@@ -24,7 +24,7 @@ from pathlib import Path
 from engine.experiment import Experiment
 
 # What every result depends on, whether or not the experiment imports it.
-_ALWAYS = ("ipython", "matplotlib", "nbformat")
+_ALWAYS = ("ipython", "matplotlib")
 _SHAPES_RESULTS = ("kernel", "figures", "assertions")
 
 

@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\uf
 _SNIPPET = re.compile(
     r"""^(?P<before>[ \t]*)(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""
     r"""|^(?P<text>.*?)(?<!;)(?<!-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])""",
-    re.MULTILINE | re.IGNORECASE,
+    re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 # The page says about how long a run took: exact seconds differ from build to build, and would make each site differ.
@@ -132,7 +132,7 @@ def download_links(experiment: Experiment) -> list[str]:
 
 
 def _fence(text: str, attributes: str) -> str:
-    text = _SNIPPET.sub(r"\g<0>;", text)
+    text = "\n".join(_SNIPPET.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence} {{ {attributes} }}\n{text}\n{fence}"

@@ -1,0 +1,52 @@
+"""An assertion counts as evidence only if it could fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.assertions import find_assertions
+
+SETUP = "import torch\nfrom torch.testing import assert_close\nlimit = 3\nx = torch.ones(2)\nitems = []\nitems.append(x)\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "assert True",
+        "assert 1 == 1",
+        "assert limit == 3",
+        "assert x is x",
+        "assert x.sum() == x.sum()",
+        "assert True or x.sum() == 2",
+        "assert (x.sum() == 2, '说明')",
+        "assert not False",
+        "assert 'text'",
+        "assert_close(x, x)",
+        "torch.testing.assert_close(x.sum(), x.sum())",
+    ],
+)
+def test_these_cannot_fail(code: str) -> None:
+    (assertion,) = find_assertions(code, SETUP + code)
+    assert assertion.trivial
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "assert x.sum() == 2",
+        "assert limit < x.sum()",
+        "assert True and x.sum() == 2",
+        "assert torch.equal(x, torch.ones(2))",
+        "assert len(items) == 1",
+        "assert not x.requires_grad",
+        "assert_close(x, torch.ones(2))",
+        "for i in range(3):\n    assert i < x.numel() + 2",
+    ],
+)
+def test_these_can_fail(code: str) -> None:
+    (assertion,) = find_assertions(code, SETUP + code)
+    assert assertion.trivial is None
+
+
+def test_a_cell_without_assertions_has_none() -> None:
+    assert find_assertions("print(x)", SETUP + "print(x)") == ()

@@ -1,0 +1,170 @@
+"""Pages and claims: every defect is named with page and line, and nothing false gets into the ledger."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.tiny import EXAMPLE, PAGE, Tiny
+
+
+def line_of(text: str) -> int:
+    return PAGE[: PAGE.index(text)].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "what", "hint"),
+    [
+        ("tags: [张量]", "tag: [张量]", "tags", "不认识“tag”", "是不是想写“tags”"),
+        ("tags: [张量]", "tags: [张亮]", "tags", "没有标签“张亮”", "是不是想写“张量”"),
+        ("tags: [张量]", "tags: 张量", "tags", "文字的列表", ""),
+        ("qa: 04-1", "qa: 04-9", "qa", "没有编号为“04-9”的问题", ""),
+        ("description: 等于二。", "description:", "description", "缺“description”", ""),
+        ("verdict: 成立", "verdict: 成力", "  - says", "不认识判定“成力”", "是不是想写“成立”"),
+        ("verdict: 成立", "verdict: 不成立", "  - says", "判定为“不成立”要写出", ""),
+        ("verdict: 成立", "verdict: 无法用实验判定", "  - says", "要写出理由", ""),
+        ("    evidence: sum\n", "", "  - says", "说法没有证据", ""),
+        ("evidence: sum", "evidense: sum", "  - says", "说法里不认识“evidense”", "是不是想写“evidence”"),
+        ("evidence: sum", "evidence: smu", "  - says", "证据“smu”不是", "它的单元：sum、error"),
+        ("says: 一加一等于二", "says: [未闭合", "  - says", "不是合法的 YAML", ""),
+        ("04-a/sum/sum.md", "04-a/sum/smu.md", "--8<-- \"04-a/sum/sum.md", "没有单元“smu”", "它的单元：sum、error"),
+        ("04-a/sum/sum.md", "04-a/smu/sum.md", "--8<-- \"04-a/sum/sum.md", "没有实验 04-a/smu.py", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_line(tiny: Tiny, old: str, new: str, at: str, what: str, hint: str) -> None:
+    tiny.page((old, new))
+    found = tiny.problems()
+    problem = next((problem for problem in found if what in problem.what), None)
+    assert problem is not None, found
+    assert problem.path == "docs/04-a/sum.md"
+    assert abs((problem.line or 0) - line_of(at)) <= (1 if "YAML" in what else 0)
+    assert hint in problem.hint
+
+
+def test_a_formula_that_cannot_be_converted_is_named_with_its_line(tiny: Tiny) -> None:
+    tiny.page(
+        (
+            "# 一加一等于几？\n\n--8",
+            "# 一加一等于几？\n\n```text\n$\\nonsense$ 是代码\n```\n\n对的：$x^2$。错的：$\\nonsense{x}$\n\n--8",
+        )
+    )
+    (problem,) = tiny.problems()
+    assert problem.path == "docs/04-a/sum.md"
+    assert problem.line == line_of("# 一加一") + 6
+    assert "公式" in problem.what
+    assert "nonsense" in problem.hint
+
+
+def test_a_display_formula_is_checked_too(tiny: Tiny) -> None:
+    tiny.page(("# 一加一等于几？\n\n--8", "# 一加一等于几？\n\n$$\nx = \\nonsense{x}\n$$\n\n--8"))
+    (problem,) = tiny.problems()
+    assert problem.line == line_of("# 一加一") + 2
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("total = 1 + 1\n", "其中没有断言"),
+        ("total = 1 + 1\nassert True\n", "不可能失败"),
+        ("total = 1 + 1\nassert total == total\n", "不可能失败"),
+        ("total = 1 + 1\nif total == 3:\n    assert total == 2\n", "没有执行到"),
+        ("total = 1 + 1\nfor x in []:\n    assert x == 2\n", "没有执行到"),
+    ],
+)
+def test_a_claim_is_held_only_by_an_assertion_that_ran_and_could_fail(tiny: Tiny, code: str, why: str) -> None:
+    tiny.example(f"# %% sum\n{code}\n# %% error\nassert total\n")
+    (problem,) = tiny.problems()
+    assert (problem.path, problem.line) == ("docs/04-a/sum.md", line_of("  - says"))
+    assert why in problem.what
+
+
+def test_a_cell_that_raises_what_it_declares_is_evidence(tiny: Tiny) -> None:
+    tiny.page(("evidence: sum", "evidence: error"))
+    assert tiny.problems() == ()
+
+
+def test_an_assertion_made_in_a_function_of_an_earlier_cell_counts_for_the_cell_that_states_it(tiny: Tiny) -> None:
+    tiny.example(
+        "# %% sum\ndef check(x):\n    assert x == 2\n\ncheck(1 + 1)\n\n# %% error\nimport math\nassert math.pi > 3\n"
+    )
+    assert tiny.problems() == ()
+
+
+def test_a_cell_that_no_page_shows_is_a_problem(tiny: Tiny) -> None:
+    tiny.page(('--8<-- "04-a/sum/error.md"', ""))
+    (problem,) = tiny.problems()
+    assert "单元 error 没有嵌进页面" in problem.what
+
+
+def test_page_and_experiment_need_each_other_and_numbers_are_unique(tiny: Tiny) -> None:
+    tiny.page(name="twin")
+    tiny.example("# %% a\nassert 1 + 1 == 2\n", "orphan")
+    found = {(problem.path, problem.what) for problem in tiny.problems()}
+    assert ("docs/04-a/twin.md", "没有同名的实验 examples/04-a/twin.py") in found
+    assert ("docs/04-a/twin.md", "编号 04-1 已经用在 docs/04-a/sum.md:3") in found
+    assert ("examples/04-a/orphan.py", "没有同名的页面 docs/04-a/orphan.md") in found
+
+
+def test_everything_wrong_is_reported_at_once(tiny: Tiny) -> None:
+    tiny.page(("tags: [张量]", "tags: [张亮]"), ("verdict: 成立", "verdict: 成力"))
+    tiny.example("# %% a\n1 / 0\n", "broken")
+    assert {problem.path for problem in tiny.problems()} == {"docs/04-a/sum.md", "examples/04-a/broken.py"}
+
+
+def test_the_ledger_is_rendered_three_ways(tiny: Tiny) -> None:
+    tiny.page(
+        (
+            "    evidence: sum\n",
+            "    evidence: sum\n"
+            '  - says: "一加一等于 `a|b` | <三>"\n    verdict: 不成立\n    truth: 等于*二*\n    evidence: [sum, error]\n'
+            "  - says: 一加一很美\n    verdict: 无法用实验判定\n    truth: 美不美没有度量\n",
+        )
+    )
+    assert tiny.problems() == ()
+    fragments = tiny.root / "build/fragments"
+    table = (fragments / "04-a/sum/claims.md").read_text("utf-8")
+    assert 'qa-verdict--yes">成立<' in table
+    assert "一加一等于 `a\\|b` \\| &lt;三&gt;" in table
+    assert "等于\\*二\\*　[sum](#cell-sum)" in table
+    assert "(#cell-error)" in table
+    errata = (fragments / "ledger/errata.md").read_text("utf-8")
+    assert "&lt;三&gt;" in errata
+    assert "(04-a/sum.md#cell-error)" in errata
+    assert "很美" not in errata  # it is not wrong
+    report = (fragments / "ledger/report.md").read_text("utf-8")
+    assert "1 个问题，2 个实验单元，3 条说法：1 条成立，1 条不成立，1 条无法判定。" in report
+    assert "很美" in report
+    (entry,) = json.loads((tiny.root / "build/ledger.json").read_text("utf-8"))
+    assert entry["qa"] == "04-1"
+    assert entry["seconds"] >= 0
+    assert len(entry["claims"]) == 3
+
+
+def test_what_is_gone_is_removed(tiny: Tiny) -> None:
+    tiny.build()
+    old = tiny.root / "build/fragments/04-a/sum/sum.md"
+    assert old.exists()
+    tiny.example(EXAMPLE.replace("# %% sum", "# %% total"))
+    tiny.page(("sum/sum.md", "sum/total.md"), ("evidence: sum", "evidence: total"))
+    tiny.build()
+    assert not old.exists()
+    assert (tiny.root / "build/fragments/04-a/sum/total.md").exists()
+
+
+def test_files_that_did_not_change_are_not_written_again(tiny: Tiny) -> None:
+    tiny.build()
+    before = {path: path.stat().st_mtime_ns for path in (tiny.root / "build").rglob("*") if path.is_file()}
+    tiny.build(force=True)
+    after = {path: path.stat().st_mtime_ns for path in before}
+    changed = {path.name for path in before if before[path] != after[path]}
+    assert changed <= {"ledger.json"}  # it holds the exact seconds
+
+
+def test_other_pages_may_have_any_front_matter(tiny: Tiny) -> None:
+    tiny.write("docs/index.md", "---\ntitle: 首页\nhide: [navigation]\n---\n\n# 首页\n")
+    assert tiny.problems() == ()
+
+
+def test_a_page_that_is_not_utf8(tiny: Tiny) -> None:
+    tiny.write("docs/04-a/sum.md", PAGE.encode("gb18030"))
+    assert any("不是 UTF-8" in problem.what for problem in tiny.problems())
