@@ -1,0 +1,97 @@
+"""Every experiment: it runs alone with plain Python from any folder, prints what the site shows, and reads as agreed."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.build import build
+from engine.cache import Cache, Notebook
+from engine.experiment import Experiment, parse_experiment
+from engine.key import key_of
+from engine.project import load_project
+from engine.render import cell_outputs_text
+
+ROOT = Path(__file__).parents[2]
+PROJECT = load_project(ROOT)
+EXPERIMENTS = {
+    experiment.id: experiment
+    for path in sorted(PROJECT.examples.glob("*/*.py"))
+    for experiment in [parse_experiment(path, PROJECT.examples)]
+}
+every = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    """Execute what is not cached, once for all tests."""
+    build(PROJECT)
+
+
+def notebook_of(experiment: Experiment) -> Notebook:
+    notebook = Cache(PROJECT.cache, ROOT, print).load(key_of(experiment))
+    assert notebook is not None
+    return notebook
+
+
+@pytest.fixture(scope="session")
+def plain_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Run each experiment with plain Python, as a reader would who downloaded it, from another folder."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MPLBACKEND")}
+    environment |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+
+    def run(experiment: Experiment) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(experiment.path)]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(EXPERIMENTS, pool.map(run, EXPERIMENTS.values()), strict=True))
+
+
+@every
+def test_plain_python_prints_what_the_site_shows(
+    experiment: Experiment, plain_runs: dict[str, subprocess.CompletedProcess[str]]
+) -> None:
+    done = plain_runs[experiment.id]
+    notebook = notebook_of(experiment)
+    raises = experiment.cells[-1].raises
+    assert done.returncode == (1 if raises else 0), done.stderr
+    if raises:
+        assert re.search(rf"^{re.escape(raises)}\b|\b{re.escape(raises)}: ", done.stderr, re.MULTILINE)
+    assert done.stdout == "".join(cell_outputs_text(notebook, cell.name) for cell in experiment.cells)
+
+
+@every
+def test_reads_as_agreed(experiment: Experiment) -> None:
+    lines = experiment.text.splitlines()
+    assert experiment.docstring.strip()
+    assert 30 <= len(lines) <= 130
+    assert 3 <= len(experiment.cells) <= 8
+    assert all(len(line) <= 120 for line in lines if not line.startswith("# %%"))
+    for cell in experiment.cells:
+        code = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(code) <= 24, f"{cell.name}: {len(code)} lines"
+    assert not re.search(r"\.show\(|savefig\(|^\s*(from|import) engine\b", experiment.text, re.MULTILINE)
+
+
+@every
+def test_prints_little_and_without_warnings(experiment: Experiment) -> None:
+    notebook = notebook_of(experiment)
+    for cell, code in zip(experiment.cells, (c for c in notebook["cells"] if c["cell_type"] == "code"), strict=True):
+        printed = cell_outputs_text(notebook, cell.name).splitlines()
+        assert len(printed) <= 12, f"{cell.name}: {len(printed)} lines"
+        assert not [output for output in code["outputs"] if output.get("name") == "stderr"], cell.name
+        assert not re.search(r"\b(cuda|cpu):\d|/tmp/|/home/", "\n".join(printed))
+
+
+@every
+def test_could_fail(experiment: Experiment) -> None:
+    held = notebook_of(experiment)["metadata"]["engine"]["held"]
+    assert sum(map(len, held.values())) >= 3
