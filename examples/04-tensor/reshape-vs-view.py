@@ -68,9 +68,11 @@ base = torch.arange(48).view(2, 3, 8)[:, :, :4]  # 24 个元素，不连续
 sources = [base.permute(p) for p in itertools.permutations(range(3))]
 sources += [base.contiguous().permute(p) for p in itertools.permutations(range(3))]
 
-viewable, copied, disagree = 0, 0, 0
+viewable, copied, disagree, unequal = 0, 0, 0, 0
 for source, shape in itertools.product(sources, shapes):
-    shares = source.reshape(shape).data_ptr() == source.data_ptr()
+    reshaped = source.reshape(shape)
+    shares = reshaped.data_ptr() == source.data_ptr()
+    unequal += not torch.equal(reshaped, source.contiguous().view(shape))
     try:
         ok = source.view(shape).data_ptr() == source.data_ptr()
     except RuntimeError:
@@ -78,8 +80,9 @@ for source, shape in itertools.product(sources, shapes):
     viewable, copied, disagree = viewable + ok, copied + (not shares), disagree + (ok != shares)
 print(f"{len(sources)} 种步长 × {len(shapes)} 种目标形状")
 print(f"view 成功 {viewable} 次，reshape 复制 {copied} 次，两者不一致 {disagree} 次")
+print(f"reshape 与 contiguous().view() 的值不同 {unequal} 次")
 
-assert viewable > 100 and copied > 100 and disagree == 0
+assert viewable > 100 and copied > 100 and disagree == unequal == 0
 
 # %% offsets caption="按行读取 3×4 的张量时，依次经过的存储位置。连续张量是一条直线；切片每到行尾跳一次，但每行之内仍然等距；转置来回跳跃。"
 import matplotlib.pyplot as plt

@@ -133,13 +133,17 @@ def engine_version() -> str:
 
 
 def third_party_imports(experiment: Experiment) -> set[str]:
-    """Return the installed top-level modules an experiment imports: what is worth preloading once for all."""
-    names = imported_names([experiment.text])
-    return {
-        name
-        for name in names - set(sys.stdlib_module_names)
-        if not (experiment.path.parent / f"{name}.py").exists() and importlib.util.find_spec(name)
-    }
+    """Return what an experiment imports from installed libraries: what is worth preloading once for all.
+
+    ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
+    """
+    found = set()
+    for dotted in _dotted_names(experiment.text):
+        parts = dotted.split(".")
+        own = (experiment.path.parent / f"{parts[0]}.py").exists() or (experiment.path.parent / parts[0]).exists()
+        if not own and parts[0] not in sys.stdlib_module_names and importlib.util.find_spec(parts[0]):
+            found.update(".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return found
 
 
 def _digest(path: Path) -> str:

@@ -38,7 +38,6 @@ _PRELOAD = (
     "IPython.core.interactiveshell",
     "engine.kernel",
 )
-_SUBMODULES = {"sklearn": ("sklearn.datasets",), "torch": ("torch.func",)}
 
 
 def run_all(
@@ -125,8 +124,7 @@ def _server(experiments: Sequence[Experiment]) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    imported = sorted(set().union(*(third_party_imports(experiment) for experiment in experiments)))
-    imported += [submodule for name in imported for submodule in _SUBMODULES.get(name, ())]
+    imported = sorted(set[str]().union(*(third_party_imports(experiment) for experiment in experiments)))
     # "__main__" first: otherwise every worker would import the caller's main module (mkdocs, say) again.
     context.set_forkserver_preload(["__main__", *_PRELOAD, *imported])
     return context

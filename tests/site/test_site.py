@@ -1,0 +1,221 @@
+"""The built site, read as files: links, ids, meta data, weight, and what it would load from elsewhere."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+
+from engine.pages import VERDICTS
+from engine.project import load_project
+
+ROOT = Path(__file__).parents[2]
+PROJECT = load_project(ROOT)
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+# Loading one of these is a request; an <a href> to elsewhere is the reader's own decision.
+LOADING = {"src", "srcset", "poster", "data"}
+
+
+@dataclass
+class Html(HTMLParser):
+    """What the tests ask of a page."""
+
+    path: Path
+    ids: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.source = self.path.read_text("utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append((tag, values))
+        if "id" in values:
+            self.ids.append(values["id"] or "")
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"] or "")
+        if tag == "link" and values.get("rel") not in ("canonical", "prev", "next"):
+            self.loads.append(values.get("href") or "")
+        self.loads += [values[name] or "" for name in LOADING & values.keys()]
+        if tag == "meta" and values.get("name"):
+            self.meta[values["name"] or ""] = values.get("content") or ""
+
+    handle_startendtag = handle_starttag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def having(self, css: str) -> list[dict[str, str | None]]:
+        return [values for _, values in self.tags if css in (values.get("class") or "").split()]
+
+
+@functools.cache
+def read(path: Path) -> Html:
+    return Html(path)
+
+
+def pages(site: Path) -> list[Path]:
+    found = sorted(site.rglob("*.html"))
+    assert found
+    return found
+
+
+def questions() -> dict[str, dict[str, object]]:
+    """Return the front matter of each question's page, by id of the page."""
+    found = {}
+    for path in sorted(PROJECT.docs.rglob("*.md")):
+        match = re.match(r"---\n(.*?)\n---\n", path.read_text("utf-8"), re.DOTALL)
+        front = yaml.safe_load(match[1]) if match else {}
+        if "qa" in front:
+            found[path.relative_to(PROJECT.docs).with_suffix("").as_posix()] = front
+    return found
+
+
+QUESTIONS = questions()
+every_question = pytest.mark.parametrize("question", QUESTIONS)
+
+
+def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
+    broken = []
+    for path in pages(site):
+        for link in read(path).links:
+            address, fragment = urldefrag(link)
+            if urlsplit(address).scheme or path.name == "404.html":
+                continue
+            target = (path.parent / unquote(address)).resolve() if address else path
+            if not target.is_file():
+                broken.append((path.name, link))
+            elif fragment and target.suffix == ".html" and unquote(fragment) not in {*read(target).ids, "__top"}:
+                broken.append((path.name, link))
+    assert not broken
+
+
+def test_ids_are_unique_and_not_empty(site: Path) -> None:
+    for path in pages(site):
+        ids = read(path).ids
+        assert len(ids) == len(set(ids)), (path.name, {name for name in ids if ids.count(name) > 1})
+        assert all(ids), path.name
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    for path in pages(site):
+        outside = [
+            url for url in read(path).loads if urlsplit(url).scheme not in ("", "data") or url.startswith("//")
+        ]
+        assert not outside, path.name
+        assert not re.findall(r"url\(\s*[\"']?(?:https?:)?//", read(path).source), path.name
+    for path in site.rglob("*.css"):
+        assert not re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", path.read_text("utf-8")), path.name
+
+
+def test_all_that_is_loaded_exists(site: Path) -> None:
+    for path in pages(site):
+        if path.name == "404.html":
+            continue
+        for url in read(path).loads:
+            if not url.startswith("data:"):
+                assert (path.parent / unquote(urlsplit(url).path)).resolve().exists(), (path.name, url)
+
+
+def test_no_path_of_the_building_machine_is_published(site: Path) -> None:
+    needles = [str(ROOT).encode(), str(Path.home()).encode() + b"/", b"site-packages", b"/tmp/"]
+    for path in site.rglob("*"):
+        if path.is_file() and path.suffix in (".html", ".js", ".json", ".py", ".ipynb", ".css", ".xml"):
+            if "assets/javascripts" in path.as_posix() and path.suffix == ".js":
+                continue  # the theme's own bundles
+            content = path.read_bytes()
+            assert not [needle for needle in needles if needle in content], path
+
+
+@every_question
+def test_a_question_has_all_its_parts(site: Path, question: str) -> None:
+    page, front = read(site / f"{question}.html"), QUESTIONS[question]
+    assert page.meta["qa-id"] == front["qa"]
+    assert page.meta["description"] == front["description"]
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+    for part in ("qa-stamp", "qa-claims", "qa-foot", "abstract", "md-tag"):
+        assert page.having(part), part
+    claims = front["claims"]
+    assert isinstance(claims, list)
+    assert len(page.having("qa-verdict")) == len(claims)
+    for suffix in (".py", ".ipynb"):
+        assert any(link.endswith(f"downloads/{question}{suffix}") for link in page.links)
+        assert (site / "downloads" / f"{question}{suffix}").is_file()
+    verdict = {"yes": 0, "partly": 1, "no": 2, "open": 3}
+    shown = [VERDICTS[verdict[(v["class"] or "").rsplit("--", 1)[1]]] for v in page.having("qa-verdict")]
+    assert shown == [claim["verdict"] for claim in claims]
+
+
+@every_question
+def test_every_picture_has_a_text_alternative(site: Path, question: str) -> None:
+    page = read(site / f"{question}.html")
+    pictures = [values for tag, values in page.tags if tag == "svg" and values.get("role") == "img"]
+    assert len(pictures) == len(page.having("qa-figure"))
+    assert pictures, "a question without a picture"
+    for values in pictures:
+        assert len(values["aria-label"] or "") > 15
+        assert "data-search-exclude" in values
+    assert all(values.get("alt") for tag, values in page.tags if tag == "img" and "twemoji" not in str(values))
+
+
+@every_question
+def test_formulas_are_mathml(site: Path, question: str) -> None:
+    page = read(site / f"{question}.html")
+    assert len(page.having("arithmatex")) == [tag for tag, _ in page.tags].count("math")
+    assert "\\(" not in page.text
+
+
+@every_question
+def test_weight_of_a_question(site: Path, question: str) -> None:
+    page = read(site / f"{question}.html")
+    # 60 kB for four cells with a picture and formulas; more cells, more pictures may weigh in proportion.
+    cells, figures = len(page.having("qa-cell")), len(page.having("qa-figure"))
+    allowed = 60_000 + 5_000 * max(0, cells - 4) + 25_000 * max(0, figures - 1)
+    assert len(page.source.encode()) <= allowed, f"{cells} cells, {figures} figures"
+
+
+def test_errata_and_report_hold_every_claim(site: Path) -> None:
+    every = [claim for front in QUESTIONS.values() for claim in front["claims"]]  # type: ignore[attr-defined]
+    wrong = [claim for claim in every if claim["verdict"] in VERDICTS[1:3]]
+    assert len(read(site / "report.html").having("qa-verdict")) == len(every)
+    assert len(read(site / "errata.html").having("qa-verdict")) == len(wrong)
+    assert wrong, "nothing was found wrong: hard to believe"
+
+
+def test_the_index_of_the_search_holds_words_apis_and_errors(site: Path) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    text = "".join(entry["title"] + entry["text"] for entry in index["docs"]).replace("\u200b", "")
+    for needle in ("张量", "contiguous", "view size is not compatible", "untyped_storage", "也有人这样问"):
+        assert needle in text, needle
+    assert "DejaVu" not in text
+    assert (site / "search" / "search_index.js").is_file()  # for file://
+    segmented = [entry["text"] for entry in index["docs"] if "\u200b" in entry["text"]]
+    assert segmented, "Chinese text is not segmented: is jieba installed?"
+
+
+def test_every_page_is_reached_from_the_front_page(site: Path) -> None:
+    seen: set[Path] = set()
+    pending = [(site / "index.html").resolve()]
+    while pending:
+        path = pending.pop()
+        if path in seen or path.suffix != ".html":
+            continue
+        seen.add(path)
+        for link in read(path).links:
+            address = urldefrag(link)[0]
+            if address and not urlsplit(address).scheme:
+                pending.append((path.parent / unquote(address)).resolve())
+    assert {path.resolve() for path in pages(site)} - seen == {(site / "404.html").resolve()}
