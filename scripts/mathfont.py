@@ -52,10 +52,11 @@ def cut_font() -> bytes:
     from fontTools.subset import Options, Subsetter
     from fontTools.ttLib import TTFont
 
-    # Without "ssty", own shapes for sub- and superscripts: it doubles the file. Nor hinting: formulas are not drawn small.
+    # No "ssty", own shapes for sub- and superscripts: it doubles the file. No hinting: formulas are not small.
     options = Options(layout_features=[], hinting=False, name_IDs=[1, 2], notdef_outline=True)
     package = find_spec("ziamath")
-    assert package and package.origin
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("ziamath")
     with (Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf").open("rb") as file:
         font = TTFont(file, recalcTimestamp=False)
         subsetter = Subsetter(options)

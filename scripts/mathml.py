@@ -1,7 +1,7 @@
 """Formulas become MathML at build time: no script runs in the reader's browser.
 
-`convert` does one formula. As a Markdown extension this module goes over what `pymdownx.arithmatex` (``generic: true``)
-marked, so that any generator built on Python-Markdown can use it.
+`convert` does one formula. As a Markdown extension this module goes over what `pymdownx.arithmatex`
+(``generic: true``) marked, so that any generator built on Python-Markdown can use it.
 """
 
 from __future__ import annotations

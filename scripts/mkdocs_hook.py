@@ -1,7 +1,8 @@
-"""MkDocs: bring what the pages include up to date before each build. All the work is the engine's."""
+"""MkDocs: before each build, bring what the pages include up to date. All the work is the engine's."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
 
+_INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
+
 
 def on_pre_build(config: Any, **_: Any) -> None:
     """Execute what is not cached; a failure fails the build."""
@@ -22,3 +25,8 @@ def on_pre_build(config: Any, **_: Any) -> None:
     except EngineError as error:
         raise PluginError(f"\n{describe(error)}") from error
     mathfont.write_font(root / "docs" / "assets" / "fonts" / "math.woff2")
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Take out the indentation of the theme's templates: a seventh of a page."""
+    return _INDENTATION.sub(lambda match: match[1] or "\n", output)

@@ -49,7 +49,7 @@ torch.testing.assert_close(a.grad, exact)  # 不只是彼此相同，而且是�
 
 # %% optimise
 def wasteful(x):
-    unused = x.exp().sum()  # 结果没有人用
+    x.exp().sum()  # 结果没有人用
     return x * 2
 
 

@@ -241,7 +241,7 @@ def _shell(module: types.ModuleType, recorder: _Recorder) -> Any:
 
     config = Config({"HistoryManager": {"enabled": False}, "HistoryAccessor": {"enabled": False}})
     shell = Shell.instance(config=config, user_module=module)
-    shell.display_pub = Publisher(parent=shell)
+    shell.display_pub = Publisher(parent=shell)  # type: ignore[no-untyped-call]
     return shell
 
 

@@ -3,8 +3,8 @@
 In the key: the file's name and the code cells with their names and lines (tracebacks show them), every local module
 they import (and those import), the versions of Python, of the libraries the experiment imports and of all that these
 require, the kind of machine, and the engine's own code that shapes a result. Data files are not known before the run:
-the kernel records which files of the project were read, and the cache compares them (see `cache`). Prose, the words of
-the docstring, captions, the clock, the project's folder and the user do not count.
+the kernel records which files of the project were read, and the cache compares them (see `cache`). Prose, the words
+of the docstring, captions, the clock, the project's folder and the user do not count.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def third_party_imports(experiment: Experiment) -> set[str]:
 
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     """
-    found = set()
+    found: set[str] = set()
     for dotted in _dotted_names(experiment.text):
         parts = dotted.split(".")
         own = (experiment.path.parent / f"{parts[0]}.py").exists() or (experiment.path.parent / parts[0]).exists()

@@ -22,6 +22,9 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _NO_ROTATION = re.compile(r"rotate\(-?0 [^)]*\)\s*")
 _FONT_FAMILY = re.compile(r"font-family:[^;]*(;|$)\s*")
 _BLACK_STROKE = re.compile(r"stroke: #000000\b")
+_PATH_SPACE = re.compile(r"\s*([A-Za-z])\s*|\s+")
+# The theme's stylesheet says it once for all text of all figures.
+_TEXT_DEFAULTS = ("font-size:9px", "fill:var(--qa-fig-fg)")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -36,10 +39,11 @@ def clean_svg(svg: str, prefix: str, label: str) -> str:
     root = ElementTree.fromstring(svg)
     referenced = set(_REFERENCE.findall(svg)) | set(re.findall(r'xlink:href="#([^"]+)"', svg))
     _clean(root, prefix, referenced)
+    _drop_repeated_styles(root)
     for name in ("version", "id"):
         root.attrib.pop(name, None)
     root.attrib |= {"role": "img", "aria-label": label, "data-search-exclude": ""}
-    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+    return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
 def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> None:
@@ -57,14 +61,18 @@ def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> N
         if key in _ROUNDED:
             value = _LONG_NUMBER.sub(_rounded, _NO_ROTATION.sub("", value))
         if key == "d":
-            value = " ".join(value.split())
+            value = _PATH_SPACE.sub(lambda match: match[1] or " ", value)
         if key == "style":
             value = _FONT_FAMILY.sub("", _BLACK_STROKE.sub(f"stroke: {FOREGROUND}", value))
             value = _COLOURS.sub(lambda match: f"var(--qa-fig-{_COLOUR[match.group()]})", value)
-            value = value.replace(": ", ":").replace("; ", ";").rstrip(";")
+            declarations = value.replace(": ", ":").replace("; ", ";").rstrip(";").split(";")
+            if element.tag == "text":
+                declarations = [declaration for declaration in declarations if declaration not in _TEXT_DEFAULTS]
+            value = ";".join(declarations)
         attributes[key] = _REFERENCE.sub(rf"url(#{prefix}-\1)", value)
-    if not attributes.get("transform", " "):
-        del attributes["transform"]
+    for key in ("transform", "style"):
+        if not attributes.get(key, " ").strip():
+            attributes.pop(key, None)
     for child in list(element):
         # matplotlib's only <style> rounds line joins: the theme's stylesheet says it once for all figures.
         invisible = child.get("style") == "fill: none" and child.get("clip-path") is None
@@ -78,6 +86,14 @@ def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> N
     for child in [child for child in element if child.tag == "defs" and not len(child)]:
         element.remove(child)
     _merge_plain_groups(element)
+
+
+def _drop_repeated_styles(root: ElementTree.Element) -> None:
+    """Take from each use of a marker what the marker itself declares."""
+    declared = {f"#{e.get('id')}": set(e.get("style", "").split(";")) for e in root.iter() if e.get("id")}
+    for use in root.iter("use"):
+        own = [d for d in use.get("style", "").split(";") if d not in declared.get(use.get("href", ""), ())]
+        use.attrib["style"] = ";".join(own)
 
 
 def _merge_plain_groups(element: ElementTree.Element) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-
 from tests.browser.conftest import Visit
 
 RESHAPE = "04-tensor/reshape-vs-view.html"
