@@ -1,0 +1,188 @@
+"""The engine under MkDocs: a tiny site built and served in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.tiny import EXAMPLE, Tiny
+
+ROOT = Path(__file__).parents[2]
+QUIET = {"NO_MKDOCS_2_WARNING": "1"}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    """A tiny project with the settings of the site's own mkdocs.yml, its navigation apart."""
+    tiny = Tiny(tmp_path / "project")
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    settings = re.sub(r"^nav:\n(?:[ ]+.*\n|\n)*", "", settings, flags=re.MULTILINE)
+    settings = settings.replace("scripts/", f"{ROOT}/scripts/")
+    tiny.write("mkdocs.yml", settings)
+    tiny.write("docs/index.md", "# 首页\n\n[一个问题](04-a/sum.md)，公式 $x^2$。\n")
+    tiny.write("docs/tags.md", "# 标签\n\n<!-- material/tags -->\n")
+    tiny.example(
+        EXAMPLE.replace(
+            "# %% error",
+            '# %% plot caption="一条线。"\nimport matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\n'
+            "ax.plot([1, 2])\nax.set(title='线')\n\n# %% error",
+        )
+    )
+    tiny.page(('--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'))
+    shutil.copytree(ROOT / "docs/assets", tiny.root / "docs/assets")
+    return tiny
+
+
+def mkdocs(tiny: Tiny, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", *arguments],
+        cwd=tiny.root,
+        env=os.environ | QUIET | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
+    first = mkdocs(tiny, "build", "--strict", "--site-dir", "one", PYTHONHASHSEED="1")
+    assert first.returncode == 0, first.stderr
+    assert "执行 1 个实验" in first.stderr
+    again = mkdocs(tiny, "build", "--strict", "--site-dir", "two", PYTHONHASHSEED="2")
+    assert again.returncode == 0, again.stderr
+    assert "执行" not in again.stderr  # all was cached
+    for made in (".cache", "build", "docs/downloads"):
+        shutil.rmtree(tiny.root / made)
+    scratch = mkdocs(tiny, "build", "--strict", "--site-dir", "three", PYTHONHASHSEED="3")
+    assert "执行 1 个实验" in scratch.stderr
+    one, two, three = (files(tiny.root / name) for name in ("one", "two", "three"))
+    assert len(one) > 20
+    assert [name for name in one if two.get(name) != one[name]] == []
+    assert [name for name in one if three.get(name) != one[name]] == []
+    assert one.keys() == two.keys() == three.keys()
+
+
+def test_a_failing_experiment_fails_the_build(tiny: Tiny) -> None:
+    tiny.example("# %% sum\ntotal = 1 + 1\nassert total == 3, '不对'\n")
+    done = mkdocs(tiny, "build")
+    assert done.returncode != 0
+    for part in (
+        "examples/04-a/sum.py:3: 单元 sum 抛出了 AssertionError",
+        "assert total == 3",
+        "AssertionError: 不对",
+        "重现：engine run examples/04-a/sum.py",
+    ):
+        assert part in done.stderr, done.stderr
+
+
+def test_an_unknown_cell_fails_the_build_naming_page_and_line(tiny: Tiny) -> None:
+    page = tiny.root / "docs/04-a/sum.md"
+    text = page.read_text("utf-8").replace("04-a/sum/plot.md", "04-a/sum/plt.md")
+    page.write_text(text, "utf-8")
+    line = text[: text.index("plt.md")].count("\n") + 1
+    done = mkdocs(tiny, "build")
+    assert done.returncode != 0
+    assert f"docs/04-a/sum.md:{line}: 04-a/sum.py 里没有单元“plt”" in done.stderr
+
+
+def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
+    tiny.example(EXAMPLE.replace('print("和：", total)', 'print("</div><script>document.title = 1</script></pre>")'))
+    tiny.page()
+    assert mkdocs(tiny, "build").returncode == 0
+    html = (tiny.root / "site/04-a/sum.html").read_text("utf-8")
+    assert "&lt;/div&gt;&lt;script&gt;document.title = 1&lt;/script&gt;&lt;/pre&gt;" in html
+    assert "<script>document.title" not in html
+
+
+class Server:
+    """``mkdocs serve`` of a tiny project, and what it said."""
+
+    def __init__(self, tiny: Tiny, log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.log = log
+        command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", self.address]
+        with log.open("w") as file:
+            self.process = subprocess.Popen(command, cwd=tiny.root, env=os.environ | QUIET, stderr=file, stdout=file)
+        self.wait(lambda: "Serving on" in self.said())
+
+    def said(self) -> str:
+        return self.log.read_text("utf-8")
+
+    def page(self) -> str:
+        with urllib.request.urlopen(f"http://{self.address}/04-a/sum.html", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.time() + seconds
+        while time.time() < deadline:
+            assert self.process.poll() is None, self.said()
+            if condition():
+                return
+            time.sleep(0.1)
+        pytest.fail(self.said())
+
+
+@pytest.fixture
+def server(tiny: Tiny, tmp_path: Path) -> Iterator[Server]:
+    tiny.example("# %% a\nprint('另一个')\nx = 1 + 1\nassert x == 2\n", "other")
+    tiny.page(
+        ("qa: 04-1", "qa: 04-2"),
+        ("evidence: sum", "evidence: a"),
+        ("04-a/sum/", "04-a/other/"),
+        ("/sum.md", "/a.md"),
+        ('--8<-- "04-a/other/error.md"', ""),
+        name="other",
+    )
+    plot = tiny.root / "docs/04-a/sum.md"
+    tiny.page()
+    text = plot.read_text("utf-8").replace(
+        '--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'
+    )
+    plot.write_text(text, "utf-8")
+    server = Server(tiny, tmp_path / "log")
+    yield server
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(timeout=30)
+
+
+def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: Tiny, server: Server) -> None:
+    assert "执行 2 个实验" in server.said()
+    before = len(server.said())
+
+    page = tiny.root / "docs/04-a/sum.md"
+    page.write_text(page.read_text("utf-8") + "\n新的一句话。\n", "utf-8")
+    server.wait(lambda: "新的一句话" in server.page())
+    assert "执行" not in server.said()[before:]
+
+    before = len(server.said())
+    example = tiny.root / "examples/04-a/sum.py"
+    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
+    server.wait(lambda: "总和：" in server.page().split("qa-output")[1])
+    assert "执行 1 个实验" in server.said()[before:]
+    assert "04-a/other" not in server.said()[before:]
+
+
+def test_a_failure_while_serving_is_told_and_mended_without_a_restart(tiny: Tiny, server: Server) -> None:
+    example = tiny.root / "examples/04-a/sum.py"
+    whole = example.read_text("utf-8")
+    example.write_text(whole.replace("total == 2", "total == 3"), "utf-8")
+    server.wait(lambda: "单元 sum 抛出了 AssertionError" in server.said())
+    example.write_text(whole.replace("和：", "合计："), "utf-8")
+    server.wait(lambda: "合计：" in server.page().split("qa-output")[1])
