@@ -87,7 +87,7 @@ def foot_fragment(entry: Entry) -> str:
         lines.append(f"**也有人这样问**：{' '.join(_text(ask) for ask in page.asks)}")
     py, notebook = download_links(entry.experiment)
     lines.append(f"**自己跑一遍**：下载 {py} 或 {notebook}")
-    return _wrapped("qa-foot", "\n\n".join(lines))
+    return "## 又名与下载\n\n" + _wrapped("qa-foot", "\n\n".join(lines))
 
 
 def errata_fragment(entries: Iterable[Entry]) -> str:

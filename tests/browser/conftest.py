@@ -83,12 +83,17 @@ class Visit:
         self.page.on("request", self._request)
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("requestfailed", lambda r: self.errors.append(f"{r.url}: {r.failure}"))
+        self.page.on("requestfailed", self._failed)
 
     def _request(self, request: object) -> None:
         url: str = request.url  # type: ignore[attr-defined]
         if not url.startswith((self.base, "data:", "blob:", "about:")):
             self.outside.append(url)
+
+    def _failed(self, request: object) -> None:
+        # ERR_ABORTED: the reader went on before all was there, or the answer is a download.
+        if request.failure != "net::ERR_ABORTED":  # type: ignore[attr-defined]
+            self.errors.append(f"{request.url}: {request.failure}")  # type: ignore[attr-defined]
 
     def open(self, name: str) -> Page:
         self.page.goto(f"{self.base}/{name}", wait_until="load")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-# One finding of the theme: its script wraps each copy button into a <nav> without a name.
-ALLOWED = ("landmark-unique", ".md-code__nav")
+# One finding of the theme: it has <nav> elements without a name, around copy buttons and around a chapter's questions.
+ALLOWED = "landmark-unique"
+NAMELESS = (".md-code__nav", 'nav[data-md-level="2"]')
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
@@ -29,7 +30,7 @@ def test_axe_finds_nothing(browser: Browser, served: str, site: Path, axe: str, 
             (name, violation["id"], node["target"], node.get("failureSummary", "")[:200])
             for violation in result["violations"]
             for node in violation["nodes"]
-            if violation["id"] != ALLOWED[0] or ALLOWED[1] not in node["target"][0]
+            if violation["id"] != ALLOWED or not node["target"][0].endswith(NAMELESS)
         ]
     context.close()
     assert not found
