@@ -29,15 +29,8 @@ _SNIPPET = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
-# The page says about how long a run took: exact seconds differ from build to build, and would make each site differ.
-_BUCKETS = (
-    (1, "不到 1 秒"),
-    (3, "1–3 秒"),
-    (10, "3–10 秒"),
-    (30, "10–30 秒"),
-    (60, "30–60 秒"),
-    (120, "1–2 分钟"),
-)
+# The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
+_BUCKETS = ((10, "10 秒以内"), (60, "1 分钟以内"))
 _STAMPED = {
     "torch": "torch",
     "torchvision": "torchvision",
@@ -99,10 +92,8 @@ def stamp_fragment(experiment: Experiment, notebook: Notebook) -> str:
     """Return the line under the title: what ran, with which versions, about how long, and the downloads."""
     parts = [f"{name} {version}" for name, version in versions(experiment, notebook)]
     parts += [f"Python {python_version(notebook)}", "CPU", duration(notebook)]
-    badge = '<span class="qa-badge">已执行</span>'
-    return (
-        f'<p class="qa-stamp" markdown="1">{badge} {" · ".join(parts)} · {" ".join(download_links(experiment))}</p>\n'
-    )
+    line = f'<span class="qa-badge">已执行</span> {" · ".join(parts)} · {" ".join(download_links(experiment))}'
+    return f'<p class="qa-stamp" markdown="1" data-search-exclude>{line}</p>\n'
 
 
 def versions(experiment: Experiment, notebook: Notebook) -> Iterator[tuple[str, str]]:
@@ -122,7 +113,7 @@ def python_version(notebook: Notebook) -> str:
 def duration(notebook: Notebook) -> str:
     """Say about how much CPU time the run took."""
     seconds: float = notebook["metadata"]["engine"]["seconds"]
-    return next((text for limit, text in _BUCKETS if seconds < limit), "2 分钟以上")
+    return next((text for limit, text in _BUCKETS if seconds < limit), "几分钟")
 
 
 def download_links(experiment: Experiment) -> list[str]:
