@@ -31,6 +31,11 @@ assert fresh.grad is None  # 前向做完了，仍然没有
 print("torch.autograd.grad 的返回值：", direct, "，.grad：", fresh.grad)
 assert torch.equal(direct, 18 * fresh.detach()) and fresh.grad is None
 
+middle = fresh * 2
+middle.retain_grad()  # 中间结果要事先说好才留
+middle.sum().backward()
+assert torch.equal(middle.grad, torch.ones(2))
+
 # %% cost
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -46,11 +51,15 @@ print(f"8 层：反向的乘加次数是前向的 {ratio:.2f} 倍")  # 每层对
 assert ratio == 2 - 1 / 8
 
 # %% saved
+owned = {X.data_ptr()} | {p.data_ptr() for p in net.parameters()}
+
+
 def saved_bytes(run):
     sizes = []
 
     def keep(tensor):
-        sizes.append(tensor.numel() * tensor.element_size())
+        if tensor.data_ptr() not in owned:  # 权重和 X 本来就在内存里，留着不算多占
+            sizes.append(tensor.numel() * tensor.element_size())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -61,20 +70,21 @@ def saved_bytes(run):
 recorded = saved_bytes(lambda: net(X))
 with torch.no_grad():
     skipped = saved_bytes(lambda: net(X))
-print(f"前向为反向留下的数据：{recorded / 1e6:.1f} MB，no_grad() 里：{skipped} MB")
-assert recorded > X.numel() * 4 * 8 and skipped == 0  # 至少每层的输入
+print(f"前向为反向多留的数据：{recorded / 1e6:.2f} MB，no_grad() 里：{skipped} MB")
+assert recorded == 7 * X.numel() * 4 and skipped == 0  # 正好是 7 个中间结果
 
-# %% accumulate caption="同样从 0 出发走向 3，步长 0.1。每步先清零就收敛；忘了清零，梯度越加越多，参数来回摆动，不收敛。"
+# %% accumulate caption="同样从 0 出发走向 3，步长 0.1。每步先清零就收敛；忘了清零，旧梯度一直推着走，越过目标后才被新梯度慢慢抵消，于是来回摆动，既不收敛也不发散。"
 import matplotlib.pyplot as plt
 
 
-def train(zero):
+def train(zero, momentum=0.0):
     w, path = torch.zeros(1, requires_grad=True), []
+    optimizer = torch.optim.SGD([w], lr=0.1, momentum=momentum)
     for _ in range(60):
         if zero:
-            w.grad = None
+            optimizer.zero_grad()
         (w - 3).square().sum().backward()
-        w.data -= 0.1 * w.grad
+        optimizer.step()
         path.append(w.item())
     return path
 
@@ -83,10 +93,23 @@ paths = {"每步清零": train(True), "忘了清零": train(False)}
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 for (label, path), style in zip(paths.items(), ("-", "--")):
     ax.plot(path, style, label=label)
-ax.set(title="backward() 是累加，不是覆盖", xlabel="更新次数", ylabel="参数 w（目标 3）")
-ax.legend()
+ax.set(title="backward() 是累加，不是覆盖", xlabel="更新次数", ylabel="参数 w（目标 3）", ylim=(-0.5, 8.5))
+ax.legend(ncol=2, loc="upper center")
 assert abs(paths["每步清零"][-1] - 3) < 1e-4
-assert max(abs(w - 3) for w in paths["忘了清零"][-20:]) > 2  # 到最后还在摆动
+assert 2 < max(abs(w - 3) for w in paths["忘了清零"][-20:]) < 4  # 到最后还在摆动，也没有越摆越大
+torch.testing.assert_close(paths["忘了清零"], train(True, momentum=1.0), rtol=0, atol=1e-3)
+
+# %% batches
+whole, parts = (torch.zeros(256, 10, requires_grad=True) for _ in range(2))
+((X @ whole - 1) ** 2).sum().backward()
+for part in X.split(16):  # 64 个样本分成 4 小批，累加
+    ((part @ parts - 1) ** 2).sum().backward()
+print("4 小批累加与一次整批相同：", torch.allclose(whole.grad, parts.grad, rtol=1e-3, atol=1e-3))
+torch.testing.assert_close(whole.grad, parts.grad, rtol=1e-3, atol=1e-3)
+
+torch.optim.SGD([parts], lr=0.1).zero_grad()
+print("zero_grad() 之后：", parts.grad)
+assert parts.grad is None  # 不是 0
 
 # %% twice raises="RuntimeError"
 kept = (w * w).sum()
@@ -94,4 +117,8 @@ kept.backward(retain_graph=True)
 first = w.grad.clone()
 kept.backward()  # 留着图，可以再来一遍：又加了一份
 assert torch.equal(w.grad - first, 2 * w.detach())
-kept.backward()  # 图已经释放
+plain = w.sum()  # 求和的反向不需要任何数据，没有什么可释放
+plain.backward()
+plain.backward()  # 再来一遍也不报错
+assert torch.equal(w.grad - first, 2 * w.detach() + 2)
+kept.backward()  # 平方要用到 w，留着的数据已经释放

@@ -1,10 +1,12 @@
 """为什么一般对标量求导，而不是对向量或矩阵？
 
 要检验的说法：反向传播一遍给出一个标量对全部参数的梯度；输出有 m 个，完整的导数就要 m 遍、m 倍的存储。
-能推翻它的结果：一遍反向就能得到完整的雅可比矩阵；或者它的大小与输出的个数无关。
+能推翻它的结果：完整的导数（循环或成批）的运算量不是一遍的 m 倍；带权重 v 的反向比标量的贵；阶数随深度增加。
 """
 
 # %% shapes
+import functools
+
 import torch
 from torch.autograd.functional import jacobian
 
@@ -21,6 +23,27 @@ assert by_loss.shape == W.shape  # 与参数形状相同，才能写 W -= lr * g
 assert by_vector.shape == (4, 4, 3)  # 三阶，不是矩阵
 assert by_matrix.shape == (4, 4, 4, 3)
 
+# %% choice
+from sklearn.datasets import load_digits
+
+digits, labels = (torch.tensor(part) for part in load_digits(return_X_y=True))
+digits = digits.float() / 16  # (1797, 64)
+
+
+def losses(theta):
+    return torch.nn.functional.cross_entropy(digits @ theta.T, labels, reduction="none")
+
+
+theta = torch.zeros(10, 64)
+each = jacobian(losses, theta, vectorize=True)
+mean_grad = jacobian(lambda theta: losses(theta).mean(), theta)
+print("每个样本一个损失：", tuple(losses(theta).shape), "，它的导数：", tuple(each.shape))
+print("平均成一个标量后的导数：", tuple(mean_grad.shape), "，占用只有前者的 1 /", each.numel() // mean_grad.numel())
+
+assert losses(theta).shape == (1797,) and losses(theta).mean().dim() == 0  # 标量是平均出来的
+assert each.shape == (1797, 10, 64) and mean_grad.shape == (10, 64)
+torch.testing.assert_close(each.mean(0), mean_grad)  # 平均的导数就是导数的平均
+
 # %% vjp
 w = torch.randn(3, requires_grad=True)
 X = torch.randn(5, 3)
@@ -36,24 +59,34 @@ print("也等于先加权求和成标量再求导：     ", torch.allclose(w.gra
 torch.testing.assert_close(w.grad, v @ J)
 torch.testing.assert_close(w.grad, scalar)
 
+diagonal = torch.autograd.grad(torch.tanh(w).sum(), w)[0]  # 逐元素运算是例外：一遍就是全部
+torch.testing.assert_close(jacobian(torch.tanh, w.detach()), torch.diag(diagonal))
+
 # %% passes
-def backward_passes(m):
-    """让 PyTorch 自己求 m 个输出的完整导数，数一数它反向传播了几遍。"""
-    passes = []
-
-    def f(h):
-        hidden = torch.tanh(h)
-        hidden.register_hook(lambda grad: passes.append(tuple(grad.shape)))  # 梯度每传回这里就记一次
-        return torch.ones(m, 3) @ hidden
-
-    shape = jacobian(f, torch.randn(3)).shape
-    return len(passes), tuple(shape), passes[0]
+from torch.func import jacrev
+from torch.utils.flop_counter import FlopCounterMode
 
 
-for m in (1, 10, 50):
-    print(f"{m} 个输出：反向传播 {backward_passes(m)[0]} 遍，完整导数的形状 {backward_passes(m)[1]}")
-assert [backward_passes(m)[0] for m in (1, 10, 50)] == [1, 10, 50]
-assert backward_passes(50)[2] == (3,)  # 一遍只带回一行
+def flops(run):
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+W, X = torch.randn(64, 64, requires_grad=True), torch.randn(32, 64)
+for m in (1, 8, 64):
+    head = torch.randn(m, 64)
+
+    def f(W):
+        return (torch.tanh(X @ W.T) @ head.T).sum(0)  # (m,)
+
+    out, forward = f(W), flops(lambda: f(W))
+    one = flops(lambda: out.sum().backward(retain_graph=True))
+    weighted = flops(lambda: out.backward(torch.randn(m)))
+    loop = flops(lambda: jacobian(f, W)) - forward  # 一个输出一遍
+    batched = flops(lambda: jacrev(f)(W)) - forward  # 成批，只调用一次
+    print(f"{m:2} 个输出：加权一遍 {weighted / one:.0f}，循环 {loop / one:.0f}，成批 {batched / one:.0f}")
+    assert weighted == one and loop == batched == m * one
 
 # %% size caption="一层 n→n 的线性层，批量为 1：标量损失的梯度与参数一样大（n²），n 维输出的完整导数是 n³。n=1000 时前者 4 MB，后者 4 GB。两条线的斜率是 2 和 3。"
 import matplotlib.pyplot as plt
@@ -69,21 +102,29 @@ for (label, values), style in zip(measured.items(), ("o-", "s-")):
     ax.loglog(sizes, values, style, label=label)
     extended = [values[-1] * (n / 32) ** (2 if style == "o-" else 3) for n in (32, 1000)]
     ax.loglog([32, 1000], extended, ":", color=ax.lines[-1].get_color())
-ax.set(title="导数要占多少内存（虚线是推算）", xlabel="层的宽度 n", ylabel="字节")
+ax.set(title="导数要占多少内存（点线是推算）", xlabel="层的宽度 n", ylabel="字节")
 ax.legend()
 assert measured["标量损失的梯度"] == (4 * sizes**2).tolist()
-assert measured["向量输出的完整导数"] == (4 * sizes**3).tolist()
+assert measured["向量输出的完整导数"] == (4 * sizes**3).tolist()  # n=1000：4 MB 对 4 GB
+
 
 # %% depth
-def jacobian_of_chain(depth):
-    """链再长，∂y/∂w 仍是三阶：链式法则每一步都收缩掉中间的轴。"""
-    W = torch.eye(4).requires_grad_()
-    return jacobian(lambda W: torch.linalg.multi_dot([W] * depth) @ torch.ones(4), W)
+def net(Ws):
+    return functools.reduce(lambda h, W: torch.tanh(W @ h), Ws, torch.ones(4))
 
 
-ranks = {depth: jacobian_of_chain(depth).dim() for depth in (2, 4, 8)}
-print("层数 → 导数的阶：", ranks)
-assert set(ranks.values()) == {3}  # 不随深度增加
+orders = {}
+for depth in (2, 4, 8):
+    Ws = list(torch.randn(depth, 4, 4))
+    J = jacobian(lambda W: net([W]), Ws[0])  # 第一层：(4, 4, 4)
+    orders[depth] = [J.dim()]
+    for k in range(1, depth):  # 手工逐层乘上雅可比矩阵
+        J_layer = (1 - net(Ws[: k + 1]) ** 2)[:, None] * Ws[k]  # (4, 4)
+        J = torch.tensordot(J_layer, J, dims=1)  # (4, 4) 乘 (4, 4, 4)：中间的轴消掉了
+        orders[depth].append(J.dim())
+    torch.testing.assert_close(J, jacobian(lambda W: net([W, *Ws[1:]]), Ws[0]))  # 与自动求导相同
+print("层数 → 逐层的阶：", orders)
+assert all(set(steps) == {3} for steps in orders.values())  # 不随深度增加
 
 # %% error raises="RuntimeError"
-torch.tanh(X @ w).backward()
+y.backward()
