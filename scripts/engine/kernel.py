@@ -11,6 +11,7 @@ import ctypes
 import faulthandler
 import io
 import itertools
+import multiprocessing
 import os
 import resource
 import shutil
@@ -199,6 +200,8 @@ def _prepare_process(memory: int) -> None:
         limit = pages * resource.getpagesize() + memory
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # What an experiment starts itself, it starts as under plain Python, not from the engine's server.
+    multiprocessing.set_start_method(None, force=True)
     if "torch" in sys.modules:
         import torch
 

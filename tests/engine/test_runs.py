@@ -115,6 +115,21 @@ def test_runs_in_a_folder_of_its_own_with_its_own_name(tiny: Tiny) -> None:
     assert not list(tiny.root.rglob("left-behind.txt"))
 
 
+def test_an_experiment_may_start_processes_as_under_plain_python(tiny: Tiny) -> None:
+    found = tiny.only("""
+        # %% a
+        import multiprocessing
+
+        def square(x):
+            return x * x
+
+        with multiprocessing.Pool(2) as pool:
+            print(pool.map(square, range(4)))
+        """)
+    assert found is None
+    assert "[0, 1, 4, 9]" in tiny.fragment("a")
+
+
 @pytest.mark.parametrize(
     ("code", "line", "what"),
     [
