@@ -67,6 +67,7 @@ clean, narrow, wide = gain.values()
 assert clean[1:3].abs().mean(1).max() < 0.5 and clean[3].mean() < 0.5  # 干净：小的没有作用，1e-2 也没有好处
 assert narrow.max(0).values.min() > 3 and wide[3].min() > 5  # 噪声：每个种子都有大的好处
 assert wide[2].mean() < 0.3 * wide[3].mean()  # 1e-3 远远不够
+assert all(error[5].mean() > error[3].mean() + 10 for error in errors.values())  # 1e-1 都学不动
 
 # %% optimisers
 from inspect import signature

@@ -71,7 +71,7 @@ def train(norm, p, lr, seed, num_steps=600, every=100):
     return errors
 
 
-# %% arms caption="测试误差，训练标签三成有噪声，5 个种子的平均与范围，每种做法用它自己最好的学习率。归一化本身没有减轻过拟合；加上 dropout，有没有归一化都好得多，差距随训练变小但一直在。"
+# %% arms caption="测试误差，训练标签三成有噪声，5 个种子的平均与范围，每种做法用它自己最好的学习率。归一化本身没有减轻过拟合，还更快地背下了错的标签；加上 dropout，有没有归一化误差都低得多。"
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 3.0))
@@ -88,4 +88,4 @@ ax.legend(ncols=2)
 print("最后的测试误差 %：", {k: f"{v.mean():.1f} ± {v.std():.1f}" for k, v in final.items()})
 assert final["归一化"].mean() > final["归一化 + dropout"].mean() + 2
 assert final["都不用"].mean() > final["dropout"].mean() + 2
-assert abs(final["归一化"].mean() - final["都不用"].mean()) < 4  # 归一化没有起到 dropout 的作用
+assert final["归一化"].mean() > final["都不用"].mean() - 2  # 归一化没有起到 dropout 的作用

@@ -166,8 +166,11 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     ran: list[tuple[str, tuple[Output, ...]]] = []
     failure = None
     started = _cpu_seconds()
-    scratch = tempfile.mkdtemp(prefix="experiment-")
+    # Whatever the experiment writes goes with the trail's folder, even if it is killed.
+    scratch = trail.with_suffix(".scratch")
+    scratch.mkdir()
     os.chdir(scratch)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     with trail.open("w", buffering=1) as file:
         faulthandler.enable(file)
         faulthandler.dump_traceback_later(max(experiment.timeout - 1.0, experiment.timeout / 2), file=file)

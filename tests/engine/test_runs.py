@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,12 +108,16 @@ def test_runs_in_a_folder_of_its_own_with_its_own_name(tiny: Tiny) -> None:
 
         def f(): return 1
 
+        import tempfile
+
         Path("left-behind.txt").write_text("x")
+        Path(tempfile.mkdtemp(), "left-behind.txt").write_text("x")
         print(__name__, Path(__file__).name, inspect.getsource(f).strip())
         """)
     assert found is None
     assert "__main__ lone.py def f(): return 1" in tiny.fragment("a")
-    assert not list(tiny.root.rglob("left-behind.txt"))
+    for folder in (tiny.root, Path(tempfile.gettempdir())):
+        assert not list(folder.glob("*/left-behind.txt")) + list(folder.glob("engine-*/**/left-behind.txt"))
 
 
 def test_an_experiment_may_start_processes_as_under_plain_python(tiny: Tiny) -> None:
