@@ -22,7 +22,7 @@ assert 0.2 < (noisy != y_train).float().mean() < 0.35
 
 # %% train
 def train(labels, width, num_steps=1000, lr=0.1):
-    """同时训练 6 种衰减 × 5 个种子，同样的初始值、同样的批量次序，返回测试误差 (6, 5)。"""
+    """同时训练 6 种衰减 × 5 个种子，同一种子的初始值与批次相同，返回测试误差 (6, 5)。"""
     torch.manual_seed(0)
     n = len(decays) * seeds
     W1, W2 = ((torch.randn(seeds, a, b) * (2 / a) ** 0.5).repeat(len(decays), 1, 1).requires_grad_()
@@ -30,9 +30,9 @@ def train(labels, width, num_steps=1000, lr=0.1):
     b1, b2 = (torch.zeros(n, 1, k, requires_grad=True) for k in (width, 10))
     decay = decays.repeat_interleave(seeds).view(n, 1, 1)
     for _ in range(num_steps):
-        batch = torch.randint(300, (50,))
-        out = torch.baddbmm(b2, torch.baddbmm(b1, X_train[batch].expand(n, -1, -1), W1).relu(), W2)  # (n, 50, 10)
-        loss = cross_entropy(out.flatten(0, 1), labels[batch].repeat(n), reduction="sum") / 50
+        batch = torch.randint(300, (seeds, 50)).repeat(len(decays), 1)  # 每个种子自己的批次，各种衰减都相同
+        out = torch.baddbmm(b2, torch.baddbmm(b1, X_train[batch], W1).relu(), W2)  # (n, 50, 10)
+        loss = cross_entropy(out.flatten(0, 1), labels[batch].flatten(), reduction="sum") / 50
         with torch.no_grad():
             for p, grad in zip((W1, W2, b1, b2), torch.autograd.grad(loss, (W1, W2, b1, b2))):
                 p -= lr * (grad + decay * p if p.shape[1] > 1 else grad)  # 偏置不衰减
