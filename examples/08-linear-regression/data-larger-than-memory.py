@@ -75,6 +75,8 @@ fig, ax = plt.subplots(figsize=(5.2, 2.6))
 for (name, label, style) in (("InMemory", "全部读入", "o-"), ("OnDisk", "内存映射", "s--")):
     ax.loglog(sizes, used[name], style, label=label)
 ax.set(title="读一遍要多少内存", xlabel="文件大小 MB", ylabel="峰值内存 MB")
+ax.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
+ax.minorticks_off()
 ax.legend()
 print("全部读入的峰值 / 文件大小：", [round(u / s, 2) for u, s in zip(used["InMemory"], sizes)])
 assert all(0.95 < u / s < 1.3 for u, s in zip(used["InMemory"], sizes))

@@ -60,6 +60,10 @@ fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), sharey=True, layout="constrai
 for (batch, error), style in zip(best.items(), ("o-", "s--", "^:", "d-.")):
     axes[0].loglog(updates, error.mean(1), style, label=f"批量 {batch}")
     axes[1].loglog([u * batch / 1000 for u in updates], error.mean(1), style)
+ticks = [3, 5, 10, 20, 50]
+axes[0].set_yticks(ticks, [str(tick) for tick in ticks])
+for ax in axes:
+    ax.minorticks_off()
 axes[0].set(title="按更新次数", xlabel="更新次数", ylabel="测试误差 %")
 axes[1].set(title="按看过的样本", xlabel="轮数（epoch）")
 axes[0].legend(fontsize=7)

@@ -56,10 +56,10 @@ def train(optimizer, scale=1.0, num_steps=300):
     return torch.where(out.isfinite().all(2).all(1), wrong, 90.0).view(len(lrs), seeds)
 
 
-arms = {"SGD": train("SGD"), "Adam": train("Adam"), "SGD，初始值放大 4 倍": train("SGD", scale=4.0)}
+arms = {"SGD": train("SGD"), "Adam": train("Adam"), "SGD，初始值放大 10 倍": train("SGD", scale=10.0)}
 assert all(error.mean(1).min() < 13 for error in arms.values())
 
-# %% sweep caption="测试误差与学习率，300 次更新，5 个种子的平均与范围。每条曲线都是盆形：太小来不及学，太大发散。盆底的位置和宽度取决于算法与初始化；三条曲线最低处差别不大。"
+# %% sweep caption="测试误差与学习率，300 次更新，5 个种子的平均与范围。每条曲线都是盆形：太小来不及学，太大发散。盆底的位置和宽度取决于算法与初始化：Adam 的更靠左、更宽；初始值放大 10 倍，盆底变窄、变高。"
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 2.9))
@@ -67,7 +67,7 @@ for (name, error), style in zip(arms.items(), ("o-", "s--", "^:")):
     ax.semilogx(lrs, error.mean(1), style, label=name)
     ax.fill_between(lrs, error.min(1).values, error.max(1).values, alpha=0.15)
 ax.set(title="从小到大扫一遍学习率", xlabel="学习率", ylabel="测试误差 %", ylim=(0, 100))
-ax.legend(loc="center left")
+ax.legend(loc="center right")
 
 # %% width
 usable = {name: lrs[error.mean(1) < 12] for name, error in arms.items()}
@@ -77,7 +77,7 @@ adam = arms["Adam"].mean(1)
 print(f"Adam 在最小、最大的学习率：误差 {adam[0]:.0f}%、{adam[-1]:.0f}%")
 assert adam[0] > 50 and adam[-1] > 50  # Adam 也不是对学习率不敏感
 assert usable["Adam"].max() < usable["SGD"].max()  # 合适的学习率也不是同一个
-assert len(usable["SGD，初始值放大 4 倍"]) < len(usable["SGD"])  # 差的初始化让范围变窄
+assert len(usable["SGD，初始值放大 10 倍"]) < len(usable["SGD"])  # 差的初始化让范围变窄
 
 # %% noise-floor caption="小批量（每批 4 个样本）的线性回归离最优损失还差多少，20 次重复的平均。固定学习率停在一个与学习率成正比的高度；先大后小才能既快又低。"
 def excess(schedule, num_steps=3000, batch=4, repeats=20):

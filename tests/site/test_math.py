@@ -26,6 +26,11 @@ def test_a_formula_is_mathml() -> None:
     assert {"mfrac", "msqrt"} <= {element.tag for element in tree.iter()}
 
 
+@pytest.mark.parametrize("tex", [r"-\log p(x)", r"a\, b\; c\quad d", r"x~y", r"\text{常 数}", r"\lVert w \rVert"])
+def test_what_comes_out_is_well_formed_xml(tex: str) -> None:
+    assert ElementTree.fromstring(convert(tex, True)).tag == "math"
+
+
 def test_inline_and_display_in_a_page() -> None:
     html = render("若 $x < y$，则\n\n$$\na \\le b\n$$\n")
     assert html.count("<math") == 2
