@@ -67,7 +67,7 @@ for (name, error), style in zip(arms.items(), ("o-", "s--", "^:")):
     ax.semilogx(lrs, error.mean(1), style, label=name)
     ax.fill_between(lrs, error.min(1).values, error.max(1).values, alpha=0.15)
 ax.set(title="从小到大扫一遍学习率", xlabel="学习率", ylabel="测试误差 %", ylim=(0, 100))
-ax.legend(loc="center right")
+ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 
 # %% width
 usable = {name: lrs[error.mean(1) < 12] for name, error in arms.items()}
@@ -92,8 +92,8 @@ def excess(schedule, num_steps=3000, batch=4, repeats=20):
     return torch.tensor(gaps).view(-1, 50).mean(1)  # 每 50 步平均
 
 
-curves = {"固定 0.02": excess(lambda k: 0.02), "固定 0.005": excess(lambda k: 0.005),
-          "从 0.02 降到 0": excess(lambda k: 0.02 * (1 - k / 3000))}
+curves = {"固定 0.02": excess(lambda step: 0.02), "固定 0.005": excess(lambda step: 0.005),
+          "从 0.02 降到 0": excess(lambda step: 0.02 * (1 - step / 3000))}
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 for (name, gap), style in zip(curves.items(), ("-", "--", "-.")):
     ax.semilogy(torch.arange(60) * 50, gap, style, label=name)
