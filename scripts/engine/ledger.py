@@ -98,7 +98,7 @@ def errata_fragment(entries: Iterable[Entry]) -> str:
         if claims:
             rows = [(_text(c.says), _verdict(c), _finding(c, _link(entry.page))) for c in claims]
             table = _table(("流传的说法", "判定", "对的是"), rows)
-            parts.append(f"## {_question(entry.page)}\n\n{_wrapped('qa-ledger', table)}")
+            parts.append(f"## {_question(entry.page)}\n\n{_wrapped('qa-claims', table)}")
     return "\n\n".join(parts) + "\n"
 
 
