@@ -59,6 +59,8 @@ class _ToMathML(Treeprocessor):
                 element.text = None
                 math = ElementTree.fromstring(convert(html.unescape(match[1]).strip(), element.tag == "div"))
                 element.append(math)
+                if element.tag == "div":
+                    element.set("tabindex", "0")  # a long formula scrolls, and must do so by keyboard too
                 if element.tag == "span" and (mark := _PUNCTUATION.match(element.tail or "")):
                     math.tail, element.tail = mark.group(), (element.tail or "")[mark.end() :]
 

@@ -35,6 +35,7 @@ def test_inline_and_display_in_a_page() -> None:
     html = render("若 $x < y$，则\n\n$$\na \\le b\n$$\n")
     assert html.count("<math") == 2
     assert "<mo>&lt;</mo>" in html
+    assert '<div class="arithmatex" tabindex="0">' in html
     assert "，</span>" in html  # the mark that follows stays on the formula's line
     assert "\\(" not in html
 
