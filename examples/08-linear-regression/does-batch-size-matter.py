@@ -57,9 +57,9 @@ assert all(e[-1].mean() < 6 for e in best.values())
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), sharey=True, layout="constrained")
-for (batch, error), style in zip(best.items(), ("o-", "s--", "^:", "d-.")):
+for (batch, error), style in zip(best.items(), ("-", "--", ":", "-.")):
     axes[0].loglog(updates, error.mean(1), style, label=f"批量 {batch}")
-    axes[1].loglog([u * batch / 1000 for u in updates], error.mean(1), style[1:])
+    axes[1].loglog([u * batch / 1000 for u in updates], error.mean(1), style)
 ticks = [3, 5, 10, 20, 50]
 axes[0].set_yticks(ticks, [str(tick) for tick in ticks])
 for ax in axes:

@@ -36,7 +36,8 @@ n, lr = len(lrs) * seeds, lrs.repeat_interleave(seeds).view(-1, 1, 1)
 def train(optimizer, scale=1.0, num_steps=300):
     """15 个学习率 × 5 个种子一起训练 64-64-10 的网络，返回测试误差 % (15, 5)，发散的算 90。"""
     torch.manual_seed(0)
-    params = [(torch.randn(seeds, a, b) * scale * (2 / a) ** 0.5).repeat(len(lrs), 1, 1) for a, b in ((64, 64), (64, 10))]
+    params = [(torch.randn(seeds, a, b) * scale * (2 / a) ** 0.5).repeat(len(lrs), 1, 1)
+              for a, b in ((64, 64), (64, 10))]
     m, v = ([torch.zeros_like(p) for p in params] for _ in range(2))
     for step in range(1, num_steps + 1):
         for p in params:
@@ -72,7 +73,8 @@ ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 # %% width
 usable = {name: lrs[error.mean(1) < 12] for name, error in arms.items()}
 for name, good in usable.items():
-    print(f"{name}：误差低于 12% 的学习率从 {good.min():.1g} 到 {good.max():.1g}，跨 {torch.log10(good.max() / good.min()):.1f} 个数量级")
+    span = torch.log10(good.max() / good.min())
+    print(f"{name}：误差低于 12% 的学习率从 {good.min():.1g} 到 {good.max():.1g}，跨 {span:.1f} 个数量级")
 adam = arms["Adam"].mean(1)
 print(f"Adam 在最小、最大的学习率：误差 {adam[0]:.0f}%、{adam[-1]:.0f}%")
 assert adam[0] > 50 and adam[-1] > 50  # Adam 也不是对学习率不敏感

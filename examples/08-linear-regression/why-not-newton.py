@@ -61,7 +61,8 @@ counts, first, second = (torch.tensor(column, dtype=torch.float64) for column in
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
 for values, label, style, power in ((first, "梯度", "o-", 1), (second, "黑塞矩阵", "s-", 2)):
     ax.loglog(counts, values, style, label=label)
-    ax.loglog([counts[-1], 1e6], [values[-1], values[-1] * (1e6 / counts[-1]) ** power], ":", color=ax.lines[-1].get_color())
+    further = values[-1] * (1e6 / counts[-1]) ** power
+    ax.loglog([counts[-1], 1e6], [values[-1], further], ":", color=ax.lines[-1].get_color())
 ax.set(title="二阶导数要多少内存", xlabel="参数个数", ylabel="字节")
 ax.legend()
 print("参数个数、梯度、黑塞矩阵（字节）：", rows[0], "…", rows[-1])

@@ -34,9 +34,8 @@ print("算术平均：              ", [round(v, 4) for v in arithmetic.tolist()
 torch.testing.assert_close(ensemble, scaled)
 assert (arithmetic - scaled).abs().max() > 1e-3
 
-# %% train
+# %% data
 from sklearn.datasets import load_digits
-from torch.nn.functional import cross_entropy
 
 images, digits = load_digits(return_X_y=True)
 generator = torch.Generator().manual_seed(0)
@@ -46,6 +45,10 @@ wrong = torch.rand(300, generator=generator) < 0.3  # 300 张真实数字，30% 
 labels = torch.where(wrong, torch.randint(10, (300,), generator=generator), y[:300])
 rates, seeds = torch.tensor([0, 0.2, 0.5, 0.8, 0.95]), 5
 n, keep = len(rates) * seeds, (1 - rates).repeat_interleave(seeds).view(-1, 1, 1)
+print(f"训练标签被改错的有 {(labels != y[:300]).float().mean():.0%}，测试标签都是对的")
+
+# %% train
+from torch.nn.functional import cross_entropy
 
 
 def train(num_steps, every, width=128):
