@@ -25,14 +25,15 @@ table = {f"{m:g}": final_loss(m * critical) for m in (0.001, 0.1, 0.5, 0.99, 1.0
 print("学习率 / 临界值 → 300 步后的损失：", {m: f"{loss:.3g}" for m, loss in table.items()})
 assert table["0.001"] > table["0.1"] > table["0.5"] and table["1.01"] > 5 * table["0.5"]
 
-# %% train
+# %% digits
 images, digits = load_digits(return_X_y=True)
 order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))
 X, y = torch.tensor(images, dtype=torch.float32)[order] / 16, torch.tensor(digits)[order]
 lrs, seeds = torch.logspace(-5, 2, 15), 5  # 每个数量级两个
 n, lr = len(lrs) * seeds, lrs.repeat_interleave(seeds).view(-1, 1, 1)
+print("学习率从", f"{lrs[0]:g} 到 {lrs[-1]:g}，共 {len(lrs)} 个；训练 1,000 张，测试 {len(y) - 1000} 张")
 
-
+# %% train
 def train(optimizer, scale=1.0, num_steps=300):
     """15 个学习率 × 5 个种子一起训练 64-64-10 的网络，返回测试误差 % (15, 5)，发散的算 90。"""
     torch.manual_seed(0)
