@@ -4,7 +4,7 @@
 能推翻它的结果：小批量的梯度有偏差；两种比法得出同样的次序；训练够久以后仍有明显的差距。
 """
 
-# %% unbiased
+# %% unbiased timeout=300
 import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
@@ -38,7 +38,7 @@ def train(batch, num_steps, record):
     for step in range(1, num_steps + 1):
         params = [p.requires_grad_() for p in params]
         rows = torch.randint(1000, (seeds, batch)).repeat(len(lrs), 1)  # 每个种子有自己的批次
-        out = (X_train[rows] @ params[0]).relu() @ params[1]  # (15, 批量, 10)
+        out = (X_train[rows] @ params[0]).relu() @ params[1]  # (20, 批量, 10)
         loss = cross_entropy(out.flatten(0, 1), y_train[rows].flatten(), reduction="sum") / batch
         params = [(p - lr * g).detach() for p, g in zip(params, torch.autograd.grad(loss, params))]
         if step in record:

@@ -23,6 +23,7 @@ def final_loss(lr, num_steps=300):
 
 table = {f"{m:g}": final_loss(m * critical) for m in (0.001, 0.1, 0.5, 0.99, 1.01)}
 print("学习率 / 临界值 → 300 步后的损失：", {m: f"{loss:.3g}" for m, loss in table.items()})
+assert table["0.99"] < 1.01 * table["0.5"]  # 差 1% 到临界值，照样收敛
 assert table["0.001"] > table["0.1"] > table["0.5"] and table["1.01"] > 5 * table["0.5"]
 
 # %% digits
@@ -72,18 +73,19 @@ ax.set(title="从小到大扫一遍学习率", xlabel="学习率", ylabel="测�
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 
 # %% width
-usable = {name: lrs[error.mean(1) < 12] for name, error in arms.items()}
+usable = {name: lrs[error.mean(1) < 15] for name, error in arms.items()}
 for name, good in usable.items():
     span = torch.log10(good.max() / good.min())
-    print(f"{name}：误差低于 12% 的学习率从 {good.min():.1g} 到 {good.max():.1g}，跨 {span:.1f} 个数量级")
+    print(f"{name}：误差低于 15% 的学习率从 {good.min():.1g} 到 {good.max():.1g}，跨 {span:.1f} 个数量级")
 adam = arms["Adam"].mean(1)
 print(f"Adam 在最小、最大的学习率：误差 {adam[0]:.0f}%、{adam[-1]:.0f}%")
 assert adam[0] > 50 and adam[-1] > 50  # Adam 也不是对学习率不敏感
+assert len(usable["Adam"]) > len(usable["SGD"])  # 但范围更宽
 assert usable["Adam"].max() < usable["SGD"].max()  # 合适的学习率也不是同一个
 assert len(usable["SGD，初始值放大 10 倍"]) < len(usable["SGD"])  # 差的初始化让范围变窄
 
 # %% noise-floor caption="小批量（每批 4 个样本）的线性回归离最优损失还差多少，20 次重复的平均。固定学习率停在一个与学习率成正比的高度；先大后小才能既快又低。"
-def excess(schedule, num_steps=3000, batch=4, repeats=20):
+def excess(schedule, num_steps=12_000, batch=4, repeats=20):
     torch.manual_seed(0)
     w, best = torch.zeros(repeats, 10, dtype=torch.float64), torch.linalg.lstsq(A, t[:, None]).solution[:, 0]
     gaps = []
@@ -92,16 +94,17 @@ def excess(schedule, num_steps=3000, batch=4, repeats=20):
         errors = (A[rows] * w[:, None]).sum(2) - t[rows]  # (20, 4)
         w = w - schedule(step) * 2 * (errors[..., None] * A[rows]).mean(1)
         gaps.append((((w - best) @ A.T) ** 2).mean().item())
-    return torch.tensor(gaps).view(-1, 50).mean(1)  # 每 50 步平均
+    return torch.tensor(gaps).view(-1, 200).mean(1)  # 每 200 步平均
 
 
 curves = {"固定 0.02": excess(lambda step: 0.02), "固定 0.005": excess(lambda step: 0.005),
-          "从 0.02 降到 0": excess(lambda step: 0.02 * (1 - step / 3000))}
+          "从 0.02 降到 0": excess(lambda step: 0.02 * (1 - step / 12_000))}
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 for (name, gap), style in zip(curves.items(), ("-", "--", "-.")):
-    ax.semilogy(torch.arange(60) * 50, gap, style, label=name)
+    ax.semilogy(torch.arange(60) * 200, gap, style, label=name)
 ax.set(title="小批量时，学习率决定能降到多低", xlabel="更新次数", ylabel="离最优损失")
 ax.legend()
-floor = {name: gap[-10:].mean().item() for name, gap in curves.items()}
-print("最后 500 步的平均：", {k: f"{v:.2g}" for k, v in floor.items()})
-assert floor["固定 0.02"] > 2.5 * floor["固定 0.005"] > 0 and floor["从 0.02 降到 0"] < floor["固定 0.02"] / 4
+floor = {name: gap[-15:].mean().item() for name, gap in curves.items()}
+print("最后 3,000 步的平均：", {k: f"{v:.2g}" for k, v in floor.items()})
+assert 3.3 < floor["固定 0.02"] / floor["固定 0.005"] < 5  # 学习率差 4 倍，高度也差约 4 倍
+assert floor["从 0.02 降到 0"] < floor["固定 0.02"] / 4

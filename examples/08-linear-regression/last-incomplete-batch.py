@@ -78,6 +78,10 @@ ax.set(title="小批的梯度离全体梯度有多远", xlabel="相对误差", y
 ax.legend()
 full, tiny = (torch.tensor(v).square().mean().sqrt().item() for v in distance.values())
 print(f"均方根相对误差：完整批次 {full:.1f}，最后一批 {tiny:.1f}，相差 {tiny / full:.1f} 倍")
+close = [(per_sample[torch.randperm(101)[:18]].mean(0) - whole).norm() for _ in range(500)]  # 18 个，接近整批
+near = torch.stack(close).square().mean().sqrt().item() / whole.norm().item()
+print(f"最后一批有 18 个时，只是完整批次的 {near / full:.1f} 倍")
+assert 0.9 < near / full < 1.25  # 接近整批时没有差别
 assert 3.5 < tiny / full < 7  # 20 个样本取平均，噪声约小 √20 ≈ 4.5 倍（不放回，略多一点）
 
 # %% batchnorm raises="ValueError"

@@ -24,26 +24,31 @@ X, y = (torch.tensor(a, dtype=torch.float64) for a in load_diabetes(return_X_y=T
 X, y = (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()
 
 
-def descend(loss, y, lr=0.05, num_steps=4000):
+def descend(loss, y, lr=0.2, num_steps=4000, decay=1):
     w, b = (torch.zeros(n, dtype=torch.float64, requires_grad=True) for n in (10, 1))
     for step in range(num_steps):
         value = loss(X @ w + b - y).mean()
         grads = torch.autograd.grad(value, (w, b))
         with torch.no_grad():
             for p, g in zip((w, b), grads):
-                p -= lr * g * (1 - step / num_steps)  # 绝对值的梯度不会变小，步长要自己减小
+                p -= lr * g * (1 - decay * step / num_steps)  # 绝对值的梯度不会变小，步长要自己减小
     return value.item(), torch.cat([w, b]).detach()
 
 
 from scipy.optimize import linprog
 
-ones = torch.ones(442, 1, dtype=torch.float64)
-D = torch.cat([X, ones, -torch.cat([X, ones], 1)], 1)  # 线性规划给出绝对值损失的精确最小值，作为对照
-I = torch.eye(442, dtype=torch.float64)
-exact = linprog([0] * 22 + [1] * 884, A_eq=torch.cat([D, -I, I], 1).numpy(), b_eq=y.numpy()).fun / 442
+A, I = torch.cat([X, torch.ones(442, 1, dtype=torch.float64)], 1), torch.eye(442, dtype=torch.float64)
+program = torch.cat([A, -A, -I, I], 1).numpy()  # 线性规划给出绝对值损失的精确最小值，作为对照
+exact = linprog([0] * 22 + [1] * 884, A_eq=program, b_eq=y.numpy()).fun / 442
 reached = descend(torch.abs, y)[0]
 print(f"绝对值损失：梯度下降得到 {reached:.4f}，精确的最小值 {exact:.4f}")
-assert exact <= reached < 1.001 * exact  # 一点不可导，照样训练到底
+assert exact - 1e-9 <= reached < 1.001 * exact  # 一点不可导，照样训练到底
+
+lowest = (A @ torch.linalg.pinv(A) @ y - y).square().mean().item()
+stuck = {name: max(descend(loss, y, num_steps=n, decay=0)[0] - low for n in (3998, 3999, 4000))
+         for name, loss, low in (("绝对值", torch.abs, exact), ("平方", torch.square, lowest))}
+print("固定学习率，4,000 步后离最小值：", {k: f"{v:.0e}" for k, v in stuck.items()})
+assert stuck["绝对值"] > 1e-5 and stuck["平方"] < 1e-9  # 绝对值停在半空来回跳，平方的继续下降
 
 # %% estimates
 data = torch.tensor([1.0, 2, 3, 4, 100], dtype=torch.float64)
