@@ -64,6 +64,8 @@ class Tiny:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.log = io.StringIO()
+        if (root / "pyproject.toml").exists():  # a copy of another
+            return
         self.write("pyproject.toml", SETTINGS)
         self.write("examples/04-a/sum.py", EXAMPLE)
         self.write("docs/04-a/sum.md", PAGE)
@@ -114,7 +116,7 @@ class Tiny:
         return key_of(parse_experiment(path, self.root / "examples"))
 
     def entries(self) -> list[Path]:
-        return sorted((self.root / ".cache/experiments").glob("*.json"))
+        return sorted((self.root / ".cache/experiments").rglob("*.json"))
 
     def command(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         """Run the ``engine`` command in a process of its own."""

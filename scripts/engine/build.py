@@ -7,17 +7,20 @@ computed on the way is in the cache in either case.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import ledger, render
 from engine.cache import Cache, Notebook, digest_of_file
+from engine.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.errors import EngineError, Problem, RunError, UsageError
 from engine.experiment import Experiment, parse_experiment
+from engine.explain import reasons
 from engine.key import ingredients, key_of
 from engine.ledger import Entry
 from engine.notebook import downloadable, notebook_of
@@ -25,7 +28,8 @@ from engine.pages import Page, read_page
 from engine.progress import Reporter
 from engine.project import Project, write_if_changed
 
-LEDGER_FRAGMENTS = ("ledger/errata.md", "ledger/report.md")
+if TYPE_CHECKING:
+    from engine.runner import Pool
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,10 @@ def build(
     only: Sequence[Path] = (),
     *,
     force: bool = False,
+    shard: tuple[int, int] | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
+    pool: Callable[[Path], Pool] | None = None,
     reporter: Reporter | None = None,
 ) -> Result:
     """Bring fragments, downloads and ledger up to date, executing what is not cached.
@@ -52,8 +58,10 @@ def build(
         only: files or folders under examples/ or docs/ to restrict the build to; all by default. A restricted build
             leaves the ledger's own pages as they are.
         force: execute even what is cached.
+        shard: (k, n) for the k-th of n slices of the experiments; all slices' caches together make the whole.
         jobs: experiments to run side by side; as many as there are cores by default.
         timeout: seconds each experiment may take, instead of what the experiments say.
+        pool: makes, from the project's folder, the pool to run on instead of this machine's cores.
         reporter: is told of the progress.
 
     Raises:
@@ -64,46 +72,87 @@ def build(
     reporter = reporter or Reporter()
     with _one_at_a_time(project, reporter):
         problems: list[Problem] = []
-        experiments = _parse(project, _select(project, only), problems)
+        experiments = _parse(project, _select(project, only, shard), problems)
+        whole = not only and not shard
         cache = Cache(project.cache, project.root, reporter.log)
-        notebooks: dict[str, Notebook] = {}
+        cache.remove_leftovers()
         keys = {experiment.id: key_of(experiment) for experiment in experiments}
+        notebooks: dict[str, Notebook] = {}
         if not force:
             for experiment in experiments:
-                if notebook := cache.load(keys[experiment.id]):
+                if notebook := cache.load(experiment.id, keys[experiment.id]):
                     notebooks[experiment.id] = notebook
         cached = tuple(notebooks)
-        missing = [experiment for experiment in experiments if experiment.id not in notebooks]
+        missing = _longest_first([e for e in experiments if e.id not in notebooks], cache)
+        if timeout is not None:
+            missing = [dataclasses.replace(experiment, timeout=timeout) for experiment in missing]
         reporter.start(len(missing), len(cached))
-        for experiment, notebook in _execute(project, missing, keys, jobs, timeout, cache, reporter, problems):
-            notebooks[experiment.id] = notebook
+        if missing:
+            from engine.runner import LocalPool  # imports multiprocessing: not needed when all is cached
 
-        written = _render(project, experiments, notebooks, problems)
-        pages = list(_read_pages(project, [e.id for e in experiments] if only else None, problems))
-        written |= _write_ledger(project, pages, experiments, notebooks, problems, whole=not only)
-        if not only and not problems:
-            _remove_stale(project, written)
+            workers = pool(project.root) if pool else LocalPool(missing, project.root, jobs)
+            for experiment, notebook in _execute(project, missing, workers, keys, cache, reporter, problems):
+                notebooks[experiment.id] = notebook
+
+        with _disk_errors(project, problems):
+            written = _render(project, experiments, notebooks, problems)
+            pages = list(_read_pages(project, None if whole else [e.id for e in experiments], problems))
+            written |= _write_ledger(project, pages, experiments, notebooks, problems, whole)
+            if whole and not problems:
+                _remove_stale(project, written)
     if problems:
         raise EngineError(sorted(problems, key=lambda problem: (problem.path, problem.line or 0)))
     return Result(tuple(e.id for e in missing), cached)
 
 
-def missing_results(project: Project, only: Sequence[Path] = ()) -> list[str]:
-    """Return the ids of the experiments whose results are not in the cache, whole and current.
+def missing_results(
+    project: Project,
+    only: Sequence[Path] = (),
+    *,
+    shard: tuple[int, int] | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, list[str]]:
+    """Return, by id, why each experiment would be executed whose result is not in the cache, whole and current.
 
     Raises:
         EngineError: experiments that cannot be read, or pages and claims that are wrong.
     """
     problems: list[Problem] = []
-    experiments = _parse(project, _select(project, only), problems)
-    cache = Cache(project.cache, project.root, Reporter().log)
-    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(key_of(e)))}
-    pages = list(_read_pages(project, [e.id for e in experiments] if only else None, problems))
+    experiments = _parse(project, _select(project, only, shard), problems)
+    cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
+    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, key_of(e)))}
+    selected = [e.id for e in experiments] if only or shard else None
+    pages = list(_read_pages(project, selected, problems))
     for entry in _entries(pages, experiments, notebooks):
         problems += ledger.check_entry(entry)
     if problems:
         raise EngineError(problems)
-    return [experiment.id for experiment in experiments if experiment.id not in notebooks]
+    return {e.id: _why(e, cache) for e in experiments if e.id not in notebooks}
+
+
+def _why(experiment: Experiment, cache: Cache) -> list[str]:
+    last = cache.latest(experiment.id)
+    if last is None:
+        return ["缓存里没有它的结果"]
+    then = last["metadata"]["engine"]["ingredients"]
+    return reasons(ingredients(experiment), then, cache.changed_reads(last)) or ["缓存条目已损坏"]
+
+
+def _longest_first(experiments: Sequence[Experiment], cache: Cache) -> list[Experiment]:
+    """Order by the CPU time of the last run, what is unknown first: then no long one is left to end alone."""
+    last = {experiment.id: cache.latest(experiment.id) for experiment in experiments}
+    seconds = {id_: nb["metadata"]["engine"]["seconds"] if nb else float("inf") for id_, nb in last.items()}
+    return sorted(experiments, key=lambda experiment: -seconds[experiment.id])
+
+
+@contextlib.contextmanager
+def _disk_errors(project: Project, problems: list[Problem]) -> Iterator[None]:
+    """Turn a disk that is full or may not be written into a problem that says which file and why."""
+    try:
+        yield
+    except OSError as error:
+        path = project.relative(Path(error.filename)) if error.filename else "build/"
+        problems.append(Problem(path, None, f"写不进去：{error.strerror}", "腾出空间或改好权限，再运行一次"))
 
 
 @contextlib.contextmanager
@@ -126,9 +175,13 @@ def _one_at_a_time(project: Project, reporter: Reporter) -> Iterator[None]:
             yield
 
 
-def _select(project: Project, only: Sequence[Path]) -> list[Path]:
+def _select(project: Project, only: Sequence[Path], shard: tuple[int, int] | None) -> list[Path]:
     """Return the experiments' files that are asked for, in order."""
     every = sorted(path for path in project.examples.glob("*/*.py") if not path.name.startswith("_"))
+    if shard:
+        number, of = shard
+        every_of_shard = set(every[number - 1 :: of])
+        return [path for path in _select(project, only, None) if path in every_of_shard]
     if not only:
         return every
     chosen: set[Path] = set()
@@ -156,19 +209,16 @@ def _parse(project: Project, paths: Iterable[Path], problems: list[Problem]) -> 
 def _execute(
     project: Project,
     missing: Sequence[Experiment],
+    pool: Pool,
     keys: dict[str, str],
-    jobs: int | None,
-    timeout: float | None,
     cache: Cache,
     reporter: Reporter,
     problems: list[Problem],
 ) -> Iterator[tuple[Experiment, Notebook]]:
     """Run experiments; keep each result the moment it is there, and each failure for the end."""
-    if not missing:
-        return
-    from engine.runner import run_all  # imports multiprocessing and Pebble: not needed when all is cached
+    from engine.runner import run_all
 
-    for experiment, run in run_all(missing, project.root, jobs or os.cpu_count() or 1, timeout=timeout):
+    for experiment, run in run_all(missing, pool):
         name = project.relative(experiment.path)
         reporter.done(experiment.id, run.seconds, failed=run.failure is not None)
         if run.failure:
@@ -178,7 +228,7 @@ def _execute(
             continue
         reads = {read: digest_of_file(project.root / read) for read in run.reads}
         notebook = notebook_of(experiment, run, keys[experiment.id], ingredients(experiment), reads)
-        cache.store(keys[experiment.id], notebook)
+        cache.store(experiment.id, keys[experiment.id], notebook)
         yield experiment, notebook
 
 
@@ -235,7 +285,7 @@ def _write_ledger(
     entries = _entries(pages, experiments, notebooks)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
-    problems += _check_pages(pages, by_id, broken, whole)
+    problems += check_pages(pages, by_id, broken, whole)
     files: dict[Path, str] = {}
     for entry in entries:
         problems += ledger.check_entry(entry)
@@ -255,44 +305,6 @@ def _write_ledger(
 def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], notebooks: dict[str, Notebook]) -> list[Entry]:
     by_id = {experiment.id: experiment for experiment in experiments}
     return [Entry(p, by_id[p.id], notebooks[p.id]) for p in pages if p.qa and p.id in by_id and p.id in notebooks]
-
-
-def _check_pages(
-    pages: Sequence[Page], experiments: dict[str, Experiment], broken: set[str], whole: bool
-) -> Iterator[Problem]:
-    """Yield what is wrong between pages and experiments: one without the other, unknown cells, a repeated number."""
-    numbers: dict[str, Page] = {}
-    for page in pages:
-        if page.qa is None:
-            yield from _check_includes(page, experiments, broken)
-            continue
-        if page.qa in numbers:
-            other = numbers[page.qa]
-            yield Problem(page.path, page.line("qa"), f"编号 {page.qa} 已经用在 {other.path}:{other.line('qa')}")
-        numbers[page.qa] = page
-        example = f"examples/{page.id}.py"
-        if page.id not in experiments and example not in broken:
-            yield Problem(page.path, page.line("qa"), f"没有同名的实验 {example}")
-        yield from _check_includes(page, experiments, broken)
-    if whole:
-        for id_ in experiments.keys() - {page.id for page in pages if page.qa}:
-            path = f"examples/{id_}.py"
-            if f"docs/{id_}.md" not in broken:
-                yield Problem(path, None, f"没有同名的页面 docs/{id_}.md", "页面的 front matter 里要有 qa")
-
-
-def _check_includes(page: Page, experiments: dict[str, Experiment], broken: set[str]) -> Iterator[Problem]:
-    for include, line in page.includes:
-        id_, _, name = include.removesuffix(".md").rpartition("/")
-        if include in LEDGER_FRAGMENTS or f"examples/{id_}.py" in broken:
-            continue
-        experiment = experiments.get(id_)
-        if experiment is None:
-            if page.qa is None or id_ != page.id:
-                yield Problem(page.path, line, f"没有实验 {id_}.py，嵌不了“{include}”")
-        elif name not in ("stamp", "claims", "foot") and experiment.cell(name) is None:
-            known = "、".join(cell.name for cell in experiment.cells)
-            yield Problem(page.path, line, f"{id_}.py 里没有单元“{name}”", f"它的单元：{known}")
 
 
 def _remove_stale(project: Project, written: set[Path]) -> None:

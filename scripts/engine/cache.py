@@ -1,7 +1,8 @@
-"""Executed notebooks, by key. An entry is whole and right, or it is a miss that says why."""
+"""Executed notebooks, by experiment and key. An entry is whole and right, or it is a miss that says why."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.project import write_atomically
+from engine.project import UNFINISHED, write_atomically
 
 Notebook = dict[str, Any]
 """An executed notebook as nbformat 4 JSON; ``metadata.engine`` holds what the engine knows of the run."""
+
+KEPT = 8
+"""Entries kept of one experiment: what it was on other branches, and before."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +33,58 @@ class Cache:
     root: Path
     log: Callable[[str], None]
 
-    def load(self, key: str) -> Notebook | None:
-        """Return the entry of this key, or None: absent, damaged, or a data file it read has changed."""
-        path = self.path(key)
-        try:
-            stored = json.loads(path.read_bytes())
-            notebook: Notebook = stored["notebook"]
-            if stored["sha256"] != _digest(notebook) or notebook["metadata"]["engine"]["key"] != key:
-                raise ValueError("校验和对不上")
-            reads: dict[str, str | None] = notebook["metadata"]["engine"]["reads"]
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            self.log(f"缓存条目 {path.name} 已损坏，将重新执行（{error}）")
-            return None
-        return notebook if all(digest_of_file(self.root / name) == was for name, was in reads.items()) else None
+    def load(self, id_: str, key: str) -> Notebook | None:
+        """Return an experiment's entry of this key, or None: absent, damaged, or a data file it read has changed."""
+        notebook = self._read(self.path(id_, key))
+        return notebook if notebook and not self.changed_reads(notebook) else None
 
-    def store(self, key: str, notebook: Notebook) -> None:
+    def latest(self, id_: str) -> Notebook | None:
+        """Return what was last stored of an experiment under whatever key, or None."""
+        entries = sorted(self._entries(id_), key=_modified, reverse=True)
+        return next((notebook for path in entries if (notebook := self._read(path, quiet=True))), None)
+
+    def changed_reads(self, notebook: Notebook) -> list[str]:
+        """Return the data files that the notebook's run read and that are not what they were."""
+        reads: dict[str, str | None] = notebook["metadata"]["engine"]["reads"]
+        return [name for name, was in reads.items() if digest_of_file(self.root / name) != was]
+
+    def store(self, id_: str, key: str, notebook: Notebook) -> None:
         """Keep an executed notebook; a cache that cannot be written is reported, never fatal."""
         content = {"sha256": _digest(notebook), "notebook": notebook}
         try:
-            write_atomically(self.path(key), json.dumps(content, ensure_ascii=False).encode())
+            write_atomically(self.path(id_, key), json.dumps(content, ensure_ascii=False).encode())
+            for old in sorted(self._entries(id_), key=_modified, reverse=True)[KEPT:]:
+                old.unlink(missing_ok=True)
         except OSError as error:
             self.log(f"写不进缓存 {self.folder}：{error.strerror}；结果仍可用，但下次要重新执行")
 
-    def path(self, key: str) -> Path:
+    def path(self, id_: str, key: str) -> Path:
         """Return the file of an entry."""
-        return self.folder / f"{key}.json"
+        return self.folder / id_ / f"{key}.json"
+
+    def remove_leftovers(self) -> None:
+        """Remove what a build that was killed left half-written."""
+        for path in self.folder.rglob(f"{UNFINISHED}*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _entries(self, id_: str) -> list[Path]:
+        return list((self.folder / id_).glob("*.json"))
+
+    def _read(self, path: Path, quiet: bool = False) -> Notebook | None:
+        try:
+            stored = json.loads(path.read_bytes())
+            notebook: Notebook = stored["notebook"]
+            engine = notebook["metadata"]["engine"]
+            if stored["sha256"] != _digest(notebook) or engine["key"] != path.stem or "reads" not in engine:
+                raise ValueError("校验和对不上")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            if not quiet:
+                self.log(f"缓存条目 {path.name} 已损坏，将重新执行（{error}）")
+            return None
+        return notebook
 
 
 def digest_of_file(path: Path) -> str | None:
@@ -64,6 +93,12 @@ def digest_of_file(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None
+
+
+def _modified(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _digest(notebook: Notebook) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.build import build, missing_results
-from engine.errors import EngineError
+from engine.errors import EngineError, Problem, UsageError
 from engine.progress import Reporter
 from engine.project import find_root, load_project
+
+if TYPE_CHECKING:
+    from engine.runner import Pool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,16 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reporter = Reporter()
     try:
         project = load_project(find_root(Path.cwd()))
-        if options.check:
-            missing = missing_results(project, options.paths)
-            for name in missing:
-                print(f"需要执行：{name}")
+        if options.check or options.explain:
+            missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
+            for name, why in missing.items():
+                print(f"需要执行：{name}" + (f"：{'；'.join(why)}" if options.explain else ""))
             print("缓存完整，没有要执行的实验" if not missing else f"共 {len(missing)} 个实验需要执行：engine run")
-            return 1 if missing else 0
+            return 1 if missing and options.check else 0
         result = build(
             project,
             options.paths,
             force=options.force,
+            shard=options.shard,
+            pool=_cluster(options.dask) if options.dask else None,
             jobs=options.jobs,
             timeout=options.timeout,
             reporter=reporter,
@@ -61,9 +67,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--force", action="store_true", help="有缓存也重新执行")
     run.add_argument("--check", action="store_true", help="只检查：缓存是否完整、页面与说法是否有错；什么都不执行")
+    run.add_argument("--explain", action="store_true", help="只说明：每个要执行的实验为什么要执行；什么都不执行")
     run.add_argument("--jobs", type=_positive, metavar="N", help="同时执行几个实验；默认等于处理器核数")
     run.add_argument("--timeout", type=float, metavar="秒", help="每个实验的时限，覆盖实验自己写的")
+    run.add_argument(
+        "--shard",
+        type=_slice,
+        metavar="K/N",
+        help="只管 N 份中的第 K 份，给多台机器分工；合并时把各自的 .cache 复制到一起",
+    )
+    run.add_argument(
+        "--dask",
+        metavar="地址",
+        help="在现成的 Dask 集群上执行，例如 tcp://10.0.0.1:8786；先装 pip install -e '.[cluster]'",
+    )
     return parser
+
+
+def _cluster(address: str) -> Callable[[Path], Pool]:
+    """Return what makes a pool of the Dask cluster at `address`."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(Problem("--dask", None, "没有安装 Dask", "pip install -e '.[cluster]'")) from error
+    from engine.runner import RemotePool
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            Problem("--dask", None, f"连不上 {address}：{error}", "调度器在运行吗？地址对吗？")
+        ) from error
+    return lambda root: RemotePool(client.get_executor(pure=False), root)
 
 
 def _positive(text: str) -> int:
@@ -71,3 +106,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("至少是 1")
     return number
+
+
+def _slice(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError("写成 K/N，例如 2/5 是五份中的第二份")
+    return int(number), int(of)

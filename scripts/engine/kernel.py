@@ -34,6 +34,9 @@ from engine.experiment import Cell, Experiment
 OUTPUT_LIMIT = 100_000
 """Characters of text kept of one cell."""
 
+FILE_LIMIT = 2**30
+"""Bytes of the largest file that an experiment can write; what it prints from C code is one."""
+
 Output = dict[str, Any]
 """One output of a cell as nbformat 4 JSON."""
 
@@ -203,6 +206,8 @@ def _prepare_process(memory: int) -> None:
         limit = pages * resource.getpagesize() + memory
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
+    os.setsid()  # its children are in one group with it, to be ended with it
     # What an experiment starts itself, it starts as under plain Python, not from the engine's server.
     multiprocessing.set_start_method(None, force=True)
     if "torch" in sys.modules:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from engine.errors import Problem, UsageError
 
+UNFINISHED = ".writing-"
+"""How the name of a file begins that is not whole yet."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -94,7 +97,7 @@ def write_if_changed(path: Path, content: bytes) -> bool:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that, whatever happens, `path` holds either what it held before or all of `content`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

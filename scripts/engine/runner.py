@@ -1,130 +1,161 @@
-"""Run experiments, each in a fresh process forked from a server that has the heavy libraries imported already."""
+"""Run many experiments side by side: on this machine, or on any pool that speaks ``concurrent.futures``."""
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import multiprocessing
 import os
-import re
-import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
-
-import pebble
+from typing import Protocol, Self
 
 from engine.experiment import Experiment
-from engine.kernel import Failure, Run, execute
-from engine.key import third_party_imports
+from engine.isolation import remove_leftovers, run_isolated, start_server
+from engine.kernel import Failure, Run
+from engine.key import ingredients, key_of
 
 MEMORY = 6 * 2**30
-"""Bytes of address space one experiment may add to what its process starts with."""
-
-# One thread each: the workers fill the cores. A fixed hash seed and backend: the same bytes on every run.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "MPLBACKEND": "agg",
-    "CUDA_VISIBLE_DEVICES": "",
-}
-_PRELOAD = (
-    "matplotlib.pyplot",
-    "matplotlib.backends.backend_svg",
-    "IPython.core.interactiveshell",
-    "engine.kernel",
-)
+"""Most bytes of address space one experiment may add to what its process starts with."""
 
 
-def run_all(
-    experiments: Sequence[Experiment],
-    root: Path,
-    jobs: int,
-    memory: int = MEMORY,
-    timeout: float | None = None,
-) -> Iterator[tuple[Experiment, Run]]:
-    """Run experiments side by side and yield each with its run as it ends.
+class Pool(Protocol):
+    """What the runner needs of a pool; used as a context manager, and nothing runs on after that."""
 
-    Args:
-        experiments: what to run.
-        root: the project.
-        jobs: how many at a time.
-        memory: bytes of address space each may add to what its process starts with.
-        timeout: seconds each may take, instead of its own limit.
+    def submit(self, experiment: Experiment) -> Future[Run]:
+        """Have an experiment run in a process of its own, some time."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(self, *error: object) -> None:
+        """Drop what has not run, and kill what is running where that can be done."""
+
+
+def run_all(experiments: Sequence[Experiment], pool: Pool) -> Iterator[tuple[Experiment, Run]]:
+    """Run experiments in the order given and yield each with its run as it ends.
 
     A hang or a death is a run with a failure: nothing is raised but what the caller's own code raises. When the
-    caller stops early (Ctrl-C, an exception), the running experiments are killed.
+    caller stops early (Ctrl-C, an exception), what is running is killed.
     """
-    with tempfile.TemporaryDirectory(prefix="engine-") as folder, _pool(experiments, jobs) as pool:
-        futures = {}
-        if timeout is not None:
-            experiments = [dataclasses.replace(experiment, timeout=timeout) for experiment in experiments]
-        for number, experiment in enumerate(experiments):
-            trail = Path(folder) / str(number)
-            future = pool.schedule(execute, args=(experiment, root, trail, memory), timeout=experiment.timeout)
-            futures[future] = experiment, trail
+    with pool:
+        futures = {pool.submit(experiment): experiment for experiment in experiments}
         for future in concurrent.futures.as_completed(futures):
-            experiment, trail = futures[future]
-            yield experiment, _result(future, experiment, trail)
+            try:
+                run = future.result()
+            except Exception as error:  # the pool's own: a cluster that went away
+                run = Run((), 0.0, (), Failure(None, f"结果传不回来：{type(error).__name__}: {error}"))
+            yield futures[future], run
 
 
-def _result(future: Any, experiment: Experiment, trail: Path) -> Run:
-    try:
-        run: Run = future.result()
-    except concurrent.futures.TimeoutError:
-        failure = _located(f"超过了时限 {experiment.timeout:g} 秒", experiment, trail)
-    except pebble.ProcessExpired as death:
-        code = death.exitcode or 0
-        how = f"被信号 {signal.Signals(-code).name} 杀死" if code < 0 else f"退出了进程（os._exit，状态 {code}）"
-        failure = _located(how, experiment, trail)
-    except Exception as error:  # what the worker could not send back
-        failure = _located(f"结果传不回来：{type(error).__name__}: {error}", experiment, trail)
-    else:
-        return run
-    return Run((), 0.0, (), failure)
+class LocalPool:
+    """Some experiments at a time, on this machine."""
+
+    def __init__(self, experiments: Sequence[Experiment], root: Path, jobs: int | None = None) -> None:
+        """Prepare for `experiments` of the project at `root`, `jobs` at a time, by default one for each core."""
+        self._experiments, self._root = experiments, root
+        self._jobs = max(1, min(jobs or os.cpu_count() or 1, len(experiments)))
+        self._memory = memory_limit(self._jobs)
+        self._threads = ThreadPoolExecutor(self._jobs)
+        self._processes: list[BaseProcess] = []
+        self._stopped = False
+
+    def submit(self, experiment: Experiment) -> Future[Run]:
+        """Have an experiment run when a place is free."""
+        return self._threads.submit(run_isolated, experiment, self._root, self._memory, self._started)
+
+    def _started(self, process: BaseProcess) -> None:
+        self._processes.append(process)
+        if self._stopped:  # looked at after the append, as __exit__ sets it before it looks at the list
+            process.kill()
+
+    def __enter__(self) -> Self:
+        """Start importing what the experiments import."""
+        remove_leftovers()
+        start_server(self._experiments)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Drop what has not run; kill what is running."""
+        self._stopped = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in self._processes:
+            process.kill()
+        self._threads.shutdown()
 
 
-def _located(what: str, experiment: Experiment, trail: Path) -> Failure:
-    """Say where an experiment was when it hung or died, from the trail it left."""
-    try:
-        text = trail.read_text(errors="replace")
-    except OSError:
-        text = ""
-    cells = re.findall(r"^cell (\S+) (\d+)$", text, re.M)
-    if not cells:
-        return Failure(None, what)
-    name, line = cells[-1]
-    after = text.rpartition(f"cell {name} {line}\n")[2]
-    frame = re.search(rf'File "{re.escape(str(experiment.path))}", line (\d+)', after)
-    return Failure(int(frame.group(1) if frame else line), f"单元 {name} {what}")
+class RemotePool:
+    """Experiments on other machines, through any ``concurrent.futures.Executor`` that reaches them.
+
+    The machines need the engine and the libraries in the same versions, and no shared folder: the experiments travel
+    with the files of their chapter's folder.
+    """
+
+    def __init__(self, executor: Executor, root: Path) -> None:
+        """Run experiments of the project at `root` by `executor`, which is shut down at the end."""
+        self._executor, self._root = executor, root
+        self._futures: list[Future[Run]] = []
+
+    def submit(self, experiment: Experiment) -> Future[Run]:
+        """Send an experiment away."""
+        future = self._executor.submit(run_parcel, parcel_of(experiment, self._root))
+        self._futures.append(future)
+        return future
+
+    def __enter__(self) -> Self:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Drop what has not run; what is running ends by itself, at its time limit at the latest."""
+        for future in self._futures:
+            future.cancel()
+        self._executor.shutdown(wait=False)
 
 
-@contextlib.contextmanager
-def _pool(experiments: Sequence[Experiment], jobs: int) -> Iterator[Any]:
-    context = _server(experiments)
-    workers = max(1, min(jobs, len(experiments)))
-    pool = pebble.ProcessPool(max_workers=workers, max_tasks=1, context=context)
-    try:
-        yield pool
-        pool.close()
-    except BaseException:
-        pool.stop()
-        raise
-    finally:
-        pool.join()
+@dataclass(frozen=True)
+class Parcel:
+    """An experiment with what it needs elsewhere: its folder's files by their path in the project, and its key."""
+
+    experiment: Experiment
+    name: str
+    files: dict[str, bytes]
+    key: str
 
 
-def _server(experiments: Sequence[Experiment]) -> Any:
-    """Return a multiprocessing context whose processes start with the experiments' libraries imported."""
-    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    imported = sorted(set[str]().union(*(third_party_imports(experiment) for experiment in experiments)))
-    # "__main__" first: otherwise every worker would import the caller's main module (mkdocs, say) again.
-    context.set_forkserver_preload(["__main__", *_PRELOAD, *imported])
-    return context
+def parcel_of(experiment: Experiment, root: Path) -> Parcel:
+    """Pack an experiment of the project at `root`."""
+    files = [path for path in experiment.path.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    name = experiment.path.relative_to(root).as_posix()
+    return Parcel(
+        experiment, name, {path.relative_to(root).as_posix(): path.read_bytes() for path in files}, key_of(experiment)
+    )
+
+
+def run_parcel(parcel: Parcel) -> Run:
+    """Unpack an experiment in a temporary folder and run it, if this machine would give it the same key."""
+    # Clusters run us in processes that may have no children of their own, as nobody would end these. We do.
+    if multiprocessing.current_process().daemon:
+        multiprocessing.current_process().daemon = False
+    with tempfile.TemporaryDirectory(prefix=f"engine-{os.getpid()}-parcel-") as folder:
+        root = Path(folder).resolve()
+        for name, content in parcel.files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        experiment = dataclasses.replace(parcel.experiment, path=root / parcel.name)
+        if key_of(experiment) != parcel.key:
+            made_of = ingredients(experiment)
+            here = f"{made_of['machine']}，Python {made_of['python']}"
+            return Run((), 0.0, (), Failure(None, f"执行它的机器上，引擎或库的版本与这里不同（那里是 {here}）"))
+        return run_isolated(experiment, root, memory_limit(os.cpu_count() or 1))
+
+
+def memory_limit(jobs: int) -> int:
+    """Return the bytes one of `jobs` experiments may use: all together leave the machine a share."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(MEMORY, physical // (jobs + 1))

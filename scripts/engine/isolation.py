@@ -1,0 +1,145 @@
+"""Run one experiment in a process of its own, forked from a server that has the heavy libraries imported already."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from engine.experiment import Experiment
+from engine.kernel import Failure, Run, execute
+from engine.key import third_party_imports
+
+# One thread each: the workers fill the cores. A fixed hash seed and backend: the same bytes on every run.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "MPLBACKEND": "agg",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+_PRELOAD = (
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg",
+    "IPython.core.interactiveshell",
+    "engine.kernel",
+)
+
+
+def start_server(experiments: Iterable[Experiment]) -> Any:
+    """Start the server in the background, with what these experiments import, and return its context.
+
+    A server that runs already stays as it is: what it lacks, an experiment imports itself.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    imported = sorted(set[str]().union(*(third_party_imports(experiment) for experiment in experiments)))
+    # "__main__" first: otherwise every process would import the caller's main module (mkdocs, say) again.
+    context.set_forkserver_preload(["__main__", *_PRELOAD, *imported])
+    importlib.import_module("multiprocessing.forkserver").ensure_running()
+    return context
+
+
+def run_isolated(
+    experiment: Experiment, root: Path, memory: int, started: Callable[[BaseProcess], None] = lambda _: None
+) -> Run:
+    """Run an experiment in a fresh process, and leave nothing of it behind: no process, no file.
+
+    Args:
+        experiment: what to run; its own time limit holds.
+        root: the project; paths in outputs are shown relative to it.
+        memory: bytes of address space it may add to what its process starts with.
+        started: is given the process, so that it can be killed.
+
+    Returns:
+        The run. A hang, a death or a result that cannot be sent is a run with a failure; nothing is raised.
+    """
+    context = start_server([experiment])
+    with tempfile.TemporaryDirectory(prefix=f"engine-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        trail = Path(folder) / "trail"
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(writer, experiment, root, trail, memory))
+        with reader, _running(process):
+            writer.close()
+            started(process)
+            # The process too, not only the pipe: a child that it leaves behind keeps the pipe open.
+            ready = multiprocessing.connection.wait([reader, process.sentinel], experiment.timeout)
+            run = _received(reader)
+        if run is not None:
+            return run
+        what = _death(process.exitcode) if ready else f"超过了时限 {experiment.timeout:g} 秒"
+        return Run((), 0.0, (), _located(what, experiment, trail))
+
+
+def remove_leftovers() -> None:
+    """Remove the temporary folders of builds that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob("engine-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not Path("/proc", pid).exists() and folder.stat().st_uid == os.getuid():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _running(process: BaseProcess) -> Iterator[None]:
+    """Start a process; at the end, kill it and all that it started and did not detach."""
+    process.start()
+    try:
+        yield
+    finally:
+        if not multiprocessing.connection.wait([process.sentinel], 0):
+            process.kill()
+        process.join()
+        if process.pid:
+            # The kernel made it the leader of a group, to which its own children belong.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _child(writer: Any, experiment: Experiment, root: Path, trail: Path, memory: int) -> None:
+    try:
+        run = execute(experiment, root, trail, memory)
+    except BaseException as error:  # the engine's own, or the machine's: a full disk, say
+        run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
+    writer.send(run)
+
+
+def _received(reader: Any) -> Run | None:
+    """Return what a process sent, or None: it sent nothing, or not all of it."""
+    try:
+        return reader.recv() if reader.poll() else None
+    except Exception:  # what a half-sent or damaged pickle raises can be anything
+        return None
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"被信号 {signal.Signals(-code).name} 杀死"
+    return f"退出了进程（os._exit，状态 {code}）"
+
+
+def _located(what: str, experiment: Experiment, trail: Path) -> Failure:
+    """Say where an experiment was when it hung or died, from the trail it left."""
+    try:
+        text = trail.read_text(errors="replace")
+    except OSError:
+        text = ""
+    cells = re.findall(r"^cell (\S+) (\d+)$", text, re.M)
+    if not cells:
+        return Failure(None, what)
+    name, line = cells[-1]
+    after = text.rpartition(f"cell {name} {line}\n")[2]
+    frame = re.search(rf'File "{re.escape(str(experiment.path))}", line (\d+)', after)
+    return Failure(int(frame.group(1) if frame else line), f"单元 {name} {what}")
