@@ -186,7 +186,7 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
             except Exception as drawing:
                 error = error or drawing
             failure = _judge(cell, experiment, error, recorder, root)
-            ran.append((cell.name, tuple(_relocated(output, root) for output in recorder.take())))
+            ran.append((cell.name, tuple(_relocated(_encodable(output), root) for output in recorder.take())))
             if failure:
                 break
         faulthandler.cancel_dump_traceback_later()
@@ -318,7 +318,7 @@ def _judge(
         what += f"，而声明的是 {cell.raises}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         what += "：超出了内存上限"
-    return Failure(line, what, _without_machine(formatted, root))
+    return Failure(line, what, _without_machine(_encodable(formatted), root))
 
 
 def _shown(frames: Sequence[traceback.FrameSummary], experiment: Experiment) -> Iterator[str]:
@@ -336,6 +336,15 @@ def _is_drawing(value: object) -> bool:
     """Whether a value is matplotlib's (an Axes, a list of lines): the figure itself is shown instead."""
     first = value[0] if isinstance(value, list | tuple) and value else value
     return type(first).__module__.startswith("matplotlib.")
+
+
+def _encodable(value: Any) -> Any:
+    """Return an output, or a part of one, with lone surrogates written as escapes: no file could hold them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(part) for key, part in value.items()}
+    return [_encodable(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _relocated(output: Output, root: Path) -> Output:

@@ -21,7 +21,7 @@ LINE_LIMIT, LINE_WIDTH = 60, 400
 """What a page shows of one text output: so many lines of at most so many characters."""
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 # The lines that pymdownx.snippets would act on, in text that is only to be shown; a semicolon in front prevents it.
 _SNIPPET = re.compile(
     r"""^(?P<before>[ \t]*)(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""

@@ -47,8 +47,8 @@ def run_all(experiments: Sequence[Experiment], pool: Pool) -> Iterator[tuple[Exp
         for future in concurrent.futures.as_completed(futures):
             try:
                 run = future.result()
-            except Exception as error:  # the pool's own: a cluster that went away
-                run = Run((), 0.0, (), Failure(None, f"结果传不回来：{type(error).__name__}: {error}"))
+            except Exception as error:  # the pool's own: no room for a temporary folder, a cluster that went away
+                run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
             yield futures[future], run
 
 
