@@ -72,11 +72,10 @@ def build(
     reporter = reporter or Reporter()
     with _one_at_a_time(project, reporter):
         problems: list[Problem] = []
-        experiments = _parse(project, _select(project, only, shard), problems)
+        experiments, keys = _parse(project, _select(project, only, shard), problems)
         whole = not only and not shard
         cache = Cache(project.cache, project.root, reporter.log)
         cache.remove_leftovers()
-        keys = {experiment.id: key_of(experiment) for experiment in experiments}
         notebooks: dict[str, Notebook] = {}
         if not force:
             for experiment in experiments:
@@ -118,9 +117,9 @@ def missing_results(
         EngineError: experiments that cannot be read, or pages and claims that are wrong.
     """
     problems: list[Problem] = []
-    experiments = _parse(project, _select(project, only, shard), problems)
+    experiments, keys = _parse(project, _select(project, only, shard), problems)
     cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
-    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, key_of(e)))}
+    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
     selected = [e.id for e in experiments] if only or shard else None
     pages = list(_read_pages(project, selected, problems))
     for entry in _entries(pages, experiments, notebooks):
@@ -196,14 +195,21 @@ def _select(project: Project, only: Sequence[Path], shard: tuple[int, int] | Non
     return sorted(chosen)
 
 
-def _parse(project: Project, paths: Iterable[Path], problems: list[Problem]) -> list[Experiment]:
+def _parse(
+    project: Project, paths: Iterable[Path], problems: list[Problem]
+) -> tuple[list[Experiment], dict[str, str]]:
+    """Return the experiments that can be read, and their keys by id."""
     experiments = []
+    keys = {}
     for path in paths:
         try:
-            experiments.append(parse_experiment(path, project.examples))
+            experiment = parse_experiment(path, project.examples)
+            keys[experiment.id] = key_of(experiment)
         except EngineError as error:
             problems += error.problems
-    return experiments
+        else:
+            experiments.append(experiment)
+    return experiments, keys
 
 
 def _execute(

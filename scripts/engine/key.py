@@ -21,6 +21,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.errors import ExperimentError, Problem
 from engine.experiment import Experiment
 
 # What every result depends on, whether or not the experiment imports it.
@@ -29,7 +30,11 @@ _SHAPES_RESULTS = ("kernel", "figures", "assertions")
 
 
 def key_of(experiment: Experiment) -> str:
-    """Return the key of an experiment: a hexadecimal SHA-256."""
+    """Return the key of an experiment: a hexadecimal SHA-256.
+
+    Raises:
+        ExperimentError: a module beside it that it imports is not Python.
+    """
     canonical = json.dumps(ingredients(experiment), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -75,8 +80,22 @@ def local_modules(experiment: Experiment) -> dict[str, Path]:
                 for path in (base.with_suffix(".py"), base / "__init__.py"):
                     if path.is_file() and dotted not in found and path != experiment.path:
                         found[dotted] = path
-                        pending.append(path.read_text("utf-8"))
+                        pending.append(_python(path, experiment))
     return dict(sorted(found.items()))
+
+
+def _python(path: Path, experiment: Experiment) -> str:
+    """Return the text of a module beside an experiment, if it is Python."""
+    name = f"examples/{Path(experiment.id).parent.as_posix()}/{path.relative_to(experiment.path.parent).as_posix()}"
+    hint = f"examples/{experiment.id}.py 导入了它"
+    try:
+        text = path.read_text("utf-8")
+        ast.parse(text)
+    except SyntaxError as error:
+        raise ExperimentError(Problem(name, error.lineno, f"语法错误：{error.msg}", hint)) from error
+    except UnicodeDecodeError as error:
+        raise ExperimentError(Problem(name, None, "不是 UTF-8 编码的文本", hint)) from error
+    return text
 
 
 def _dotted_names(source: str) -> set[str]:
