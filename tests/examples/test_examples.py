@@ -35,7 +35,7 @@ def built() -> None:
 
 
 def notebook_of(experiment: Experiment) -> Notebook:
-    notebook = Cache(PROJECT.cache, ROOT, print).load(key_of(experiment))
+    notebook = Cache(PROJECT.cache, ROOT, print).load(experiment.id, key_of(experiment))
     assert notebook is not None
     return notebook
 
