@@ -23,6 +23,7 @@ from engine.experiment import Experiment, parse_experiment
 from engine.explain import reasons
 from engine.key import ingredients, key_of
 from engine.ledger import Entry
+from engine.memo import Memo
 from engine.notebook import downloadable, notebook_of
 from engine.pages import Page, read_page
 from engine.progress import Reporter
@@ -72,8 +73,10 @@ def build(
     reporter = reporter or Reporter()
     with _one_at_a_time(project, reporter):
         problems: list[Problem] = []
-        experiments, keys = _parse(project, _select(project, only, shard), problems)
+        memo = Memo(project.memo)
+        experiments, keys = _parse(project, _select(project, only, shard), problems, memo)
         whole = not only and not shard
+        memo.save(forget=whole)
         cache = Cache(project.cache, project.root, reporter.log)
         cache.remove_leftovers()
         notebooks: dict[str, Notebook] = {}
@@ -104,6 +107,13 @@ def build(
     return Result(tuple(e.id for e in missing), cached)
 
 
+def warm_up(project: Project) -> None:
+    """Start, in the background, the process that experiments are forked from, with the libraries they import."""
+    from engine.isolation import start_server
+
+    start_server(_parse(project, _select(project, (), None), [], Memo(project.memo))[0])
+
+
 def missing_results(
     project: Project,
     only: Sequence[Path] = (),
@@ -117,7 +127,8 @@ def missing_results(
         EngineError: experiments that cannot be read, or pages and claims that are wrong.
     """
     problems: list[Problem] = []
-    experiments, keys = _parse(project, _select(project, only, shard), problems)
+    memo = Memo(project.memo)
+    experiments, keys = _parse(project, _select(project, only, shard), problems, memo)
     cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
     notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
     selected = [e.id for e in experiments] if only or shard else None
@@ -196,15 +207,15 @@ def _select(project: Project, only: Sequence[Path], shard: tuple[int, int] | Non
 
 
 def _parse(
-    project: Project, paths: Iterable[Path], problems: list[Problem]
+    project: Project, paths: Iterable[Path], problems: list[Problem], memo: Memo
 ) -> tuple[list[Experiment], dict[str, str]]:
     """Return the experiments that can be read, and their keys by id."""
     experiments = []
     keys = {}
     for path in paths:
         try:
-            experiment = parse_experiment(path, project.examples)
-            keys[experiment.id] = key_of(experiment)
+            experiment = parse_experiment(path, project.examples, memo)
+            keys[experiment.id] = key_of(experiment, memo)
         except EngineError as error:
             problems += error.problems
         else:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.assertions import Assertion, find_assertions
 from engine.errors import ExperimentError, Problem
+from engine.memo import Memo
 
 DEFAULT_TIMEOUT = 120.0
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -29,6 +31,7 @@ class Cell:
         line: the line of the file on which `source` starts, from 1.
         raises: the exception it must raise, or None.
         caption: what its figure shows, in one or two sentences, or None.
+        assertions: what it asserts.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Cell:
     line: int
     raises: str | None = None
     caption: str | None = None
+    assertions: tuple[Assertion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Experiment:
         docstring: the question, and what would refute its answer.
         cells: in order; at least one.
         timeout: seconds it may take.
+        imports: the dotted names of what it imports, anywhere in it.
     """
 
     id: str
@@ -57,6 +62,7 @@ class Experiment:
     docstring: str
     cells: tuple[Cell, ...]
     timeout: float = DEFAULT_TIMEOUT
+    imports: tuple[str, ...] = ()
 
     def cell(self, name: str) -> Cell | None:
         """Return the cell of that name, or None."""
@@ -67,21 +73,33 @@ class Experiment:
         return next((cell for cell in reversed(self.cells) if cell.line <= line), None)
 
 
-def parse_experiment(path: Path, examples: Path) -> Experiment:
-    """Read an experiment.
+def parse_experiment(path: Path, examples: Path, memo: Memo | None = None) -> Experiment:
+    """Read an experiment; `memo` may know already what such a text means.
 
     Raises:
         ExperimentError: not UTF-8, not Python, a cell without a name, with a bad or repeated one, an unknown or
             ill-typed option, or a ``raises`` anywhere but in the last cell.
     """
-    import jupytext
-
     name = path.relative_to(examples.parent).as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ExperimentError(Problem(name, line, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+    parsed = (memo or Memo()).get(_parse, text, name)
+    cells = [
+        Cell(**{**cell, "assertions": tuple(Assertion(*assertion) for assertion in cell["assertions"])})
+        for cell in parsed["cells"]
+    ]
+    id_ = path.relative_to(examples).with_suffix("").as_posix()
+    imports = tuple(parsed["imports"])
+    return Experiment(id_, path, text, parsed["docstring"], tuple(cells), parsed["timeout"], imports)
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    """Return what a text says of the experiment, but for its place, as JSON: what a `Memo` can keep."""
+    import jupytext  # slow
+
     try:
         ast.parse(text, filename=name)
     except (SyntaxError, ValueError) as error:
@@ -136,8 +154,33 @@ def parse_experiment(path: Path, examples: Path) -> Experiment:
         problems.append(Problem(name, 1, "没有单元", "用 # %% 名字 开头写一个单元"))
     if problems:
         raise ExperimentError(problems)
-    id_ = path.relative_to(examples).with_suffix("").as_posix()
-    return Experiment(id_, path, text, docstring, tuple(cells), float(timeout))
+    return {
+        "docstring": docstring,
+        "timeout": float(timeout),
+        "imports": sorted(dotted_names(text)),
+        "cells": [
+            {
+                "name": cell.name,
+                "source": cell.source,
+                "line": cell.line,
+                "raises": cell.raises,
+                "caption": cell.caption,
+                "assertions": [[a.line, a.trivial] for a in find_assertions(cell.source, text)],
+            }
+            for cell in cells
+        ],
+    }
+
+
+def dotted_names(source: str) -> set[str]:
+    """Return the dotted names of all that a source imports; ``from torch import fx`` gives ``torch.fx``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.update(f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names)
+    return names
 
 
 def _is_docstring(source: str) -> bool:

@@ -22,57 +22,47 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import ExperimentError, Problem
-from engine.experiment import Experiment
+from engine.experiment import Experiment, dotted_names
+from engine.memo import Memo
 
 # What every result depends on, whether or not the experiment imports it.
 _ALWAYS = ("ipython", "matplotlib")
 _SHAPES_RESULTS = ("kernel", "figures", "assertions")
 
 
-def key_of(experiment: Experiment) -> str:
-    """Return the key of an experiment: a hexadecimal SHA-256.
+def key_of(experiment: Experiment, memo: Memo | None = None) -> str:
+    """Return the key of an experiment: a hexadecimal SHA-256. `memo` may know already which libraries it needs.
 
     Raises:
         ExperimentError: a module beside it that it imports is not Python.
     """
-    canonical = json.dumps(ingredients(experiment), sort_keys=True, ensure_ascii=False)
+    canonical = json.dumps(ingredients(experiment, memo), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def ingredients(experiment: Experiment) -> dict[str, object]:
+def ingredients(experiment: Experiment, memo: Memo | None = None) -> dict[str, object]:
     """Return what goes into the key, by name, so that a difference between two keys can be told."""
     modules = local_modules(experiment)
-    sources = [experiment.text, *(path.read_text("utf-8") for path in modules.values())]
+    imports = set(experiment.imports).union(*(dotted_names(path.read_text("utf-8")) for path in modules.values()))
+    libraries = {name.split(".")[0] for name in imports} - modules.keys() - sys.stdlib_module_names
     return {
         "path": experiment.id,  # tracebacks show it, and the lines
         "cells": [[cell.name, cell.source, cell.raises, cell.line] for cell in experiment.cells],
         "modules": {name: _digest(path) for name, path in modules.items()},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "libraries": library_versions(imported_names(sources) - modules.keys()),
+        "libraries": (memo or Memo()).get(library_versions, *sorted(libraries)),
         "engine": engine_version(),
     }
-
-
-def imported_names(sources: Iterable[str]) -> set[str]:
-    """Return the top-level names of all modules that these sources import, anywhere in them."""
-    names: set[str] = set()
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                names.update(alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.add(node.module.split(".")[0])
-    return names
 
 
 def local_modules(experiment: Experiment) -> dict[str, Path]:
     """Return the modules beside the experiment that it imports, directly or through one another, by dotted name."""
     folder = experiment.path.parent
     found: dict[str, Path] = {}
-    pending = [experiment.text]
+    pending: list[Iterable[str]] = [experiment.imports]
     while pending:
-        for name in _dotted_names(pending.pop()):
+        for name in pending.pop():
             parts = name.split(".")
             for depth in range(1, len(parts) + 1):
                 dotted = ".".join(parts[:depth])
@@ -80,7 +70,7 @@ def local_modules(experiment: Experiment) -> dict[str, Path]:
                 for path in (base.with_suffix(".py"), base / "__init__.py"):
                     if path.is_file() and dotted not in found and path != experiment.path:
                         found[dotted] = path
-                        pending.append(_python(path, experiment))
+                        pending.append(dotted_names(_python(path, experiment)))
     return dict(sorted(found.items()))
 
 
@@ -98,17 +88,7 @@ def _python(path: Path, experiment: Experiment) -> str:
     return text
 
 
-def _dotted_names(source: str) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.update(f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names)
-    return names
-
-
-def library_versions(names: Iterable[str]) -> dict[str, str]:
+def library_versions(*names: str) -> dict[str, str]:
     """Return the versions of the distributions that provide these modules, and of all that they require."""
     by_module = _distributions_by_module()
     pending = [*_ALWAYS, *(dist for name in names for dist in by_module.get(name, ()))]
@@ -157,7 +137,7 @@ def third_party_imports(experiment: Experiment) -> set[str]:
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     """
     found: set[str] = set()
-    for dotted in _dotted_names(experiment.text):
+    for dotted in experiment.imports:
         parts = dotted.split(".")
         own = (experiment.path.parent / f"{parts[0]}.py").exists() or (experiment.path.parent / parts[0]).exists()
         if not own and parts[0] not in sys.stdlib_module_names and importlib.util.find_spec(parts[0]):

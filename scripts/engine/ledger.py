@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.assertions import find_assertions
 from engine.cache import Notebook
 from engine.errors import Problem
 from engine.experiment import Cell, Experiment
@@ -56,12 +55,11 @@ def _why_not_evidence(cell: Cell, entry: Entry) -> str | None:
     if cell.raises:
         return None  # that it raised what it declares is the assertion, and the run has checked it
     held = set(entry.notebook["metadata"]["engine"]["held"].get(cell.name, ()))
-    assertions = find_assertions(cell.source, entry.experiment.text)
-    if not assertions:
+    if not cell.assertions:
         return "其中没有断言"
-    could_fail = [assertion for assertion in assertions if assertion.trivial is None]
+    could_fail = [assertion for assertion in cell.assertions if assertion.trivial is None]
     if not could_fail:
-        first = assertions[0]
+        first = cell.assertions[0]
         return f"第 {cell.line + first.line - 1} 行的断言不可能失败（{first.trivial}）"
     if not any(assertion.line in held for assertion in could_fail):
         return f"第 {cell.line + could_fail[0].line - 1} 行的断言没有执行到"

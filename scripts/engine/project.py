@@ -38,6 +38,11 @@ class Project:
         return self.root / ".cache" / "experiments"
 
     @property
+    def memo(self) -> Path:
+        """What need not be worked out again: see `engine.memo`."""
+        return self.root / ".cache" / "memo.json"
+
+    @property
     def fragments(self) -> Path:
         """The Markdown that pages include."""
         return self.root / "build" / "fragments"

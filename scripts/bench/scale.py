@@ -1,0 +1,79 @@
+"""Ten times the questions: is each as cheap as before, and does the main process stay as small?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from bench.measure import Cost, run
+
+_EXPERIMENT = '''"""第 {i} 个。"""
+
+# %% first
+import torch
+
+x = torch.arange({i} + 10.0)
+print("和：", x.sum().item())
+assert x.sum() == len(x) * (len(x) - 1) / 2
+
+# %% second
+y = x.reshape(1, -1)
+print(y.shape)
+assert y.data_ptr() == x.data_ptr()
+
+# %% plot caption="直线"
+import matplotlib.pyplot as plt
+
+plt.plot(x, 2 * x)
+assert y.shape[1] == {i} + 10
+'''
+_PAGE = """---
+title: 第 {i} 个
+qa: 1-{i}
+tags: [甲]
+description: 第 {i} 个。
+claims:
+  - says: 和是对的
+    verdict: 成立
+    evidence: first
+---
+
+--8<-- "many/q{i}/stamp.md"
+--8<-- "many/q{i}/claims.md"
+--8<-- "many/q{i}/first.md"
+--8<-- "many/q{i}/second.md"
+--8<-- "many/q{i}/plot.md"
+--8<-- "many/q{i}/foot.md"
+"""
+
+
+def scale_report(folder: Path, small: int = 66, large: int = 660) -> str:
+    """Run `small` and `large` numbers of generated experiments, cold and warm; return the figures."""
+    lines = ["**规模**（生成的小实验：张量、断言、一张图；只有引擎，不含 MkDocs）\n"]
+    lines += ["| 实验个数 | 首次，秒 | 每个实验，秒 | 主进程内存峰值，MiB | 什么都没改，秒 |", "|---" * 5 + "|"]
+    per: dict[int, float] = {}
+    for count in (small, large):
+        home = folder / f"scale-{count}"
+        _generate(home, count)
+        cold, warm = (_run(home) for _ in range(2))
+        per[count] = cold.wall / count
+        lines.append(f"| {count} | {cold.wall:.1f} | {per[count]:.3f} | {cold.peak:.0f} | {warm.wall:.1f} |")
+    lines += ["", f"每个实验的时间，{large} 个时是 {small} 个时的 {per[large] / per[small]:.2f} 倍", ""]
+    return "\n".join(lines)
+
+
+def _run(home: Path) -> Cost:
+    return run([sys.executable, "-m", "engine", "run"], home, os.environ)
+
+
+def _generate(home: Path, count: int) -> None:
+    home.mkdir()
+    settings = f'[tool.engine]\ntags = ["甲"]\nquestions = {{ 1 = {count} }}\n'
+    (home / "pyproject.toml").write_text(settings, "utf-8")
+    for name, text, suffix in (("examples", _EXPERIMENT, ".py"), ("docs", _PAGE, ".md")):
+        chapter = home / name / "many"
+        chapter.mkdir(parents=True)
+        for i in range(1, count + 1):
+            (chapter / f"q{i}{suffix}").write_text(text.replace("{i}", str(i)), "utf-8")
+    (home / "docs" / "index.md").write_text('--8<-- "errata.md"\n--8<-- "report.md"\n')

@@ -1,0 +1,112 @@
+"""While serving, do not convert and index again the pages that stayed as they were.
+
+MkDocs builds the whole site after each save. Most of that goes into converting every page's Markdown, taking every
+page apart for the search index, and compiling the theme's templates: results of what has not changed. `install` keeps
+them for the life of the process; nothing of it is used by ``mkdocs build``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from mkdocs.structure.pages import Page
+
+_INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"', re.MULTILINE)
+# What `Page.render` sets, but for the links, which name files of one build.
+_RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids")
+
+
+class TemplateCache(jinja2.BytecodeCache):
+    """Compiled templates, in memory: MkDocs makes a new environment for each build."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Fill a bucket with what was compiled from the same source; Jinja puts the source's digest in the bucket."""
+        if code := self._compiled.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep what was compiled."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+class _Complaints(logging.Handler):
+    """Counts warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, _: logging.LogRecord) -> None:
+        self.count += 1
+
+
+@functools.cache
+def install(fragments: Path) -> None:
+    """Make MkDocs and the search plugin remember; `fragments` is where pages include from."""
+    from material.plugins.search.plugin import SearchIndex
+
+    Page.render = _remembering_render(Page.render, fragments)  # type: ignore[method-assign]
+    SearchIndex.add_entry_from_context = _remembering_entries(SearchIndex.add_entry_from_context)
+
+
+def _remembering_render(render: Any, fragments: Path) -> Any:
+    known: dict[str, tuple[str, dict[str, Any], dict[str, dict[str, str]]]] = {}
+
+    @functools.wraps(render)
+    def remembering(page: Page, config: Any, files: Any) -> None:
+        digest = _digest_of_page(page, config, files, fragments)
+        before = known.get(page.file.src_uri)
+        if before and before[0] == digest:
+            page.__dict__.update(before[1])
+            page.links_to_anchors = {files.get_file_from_path(uri): links for uri, links in before[2].items()}
+            return
+        complaints = _Complaints()
+        log = logging.getLogger("mkdocs")
+        log.addHandler(complaints)
+        try:
+            render(page, config, files)
+        finally:
+            log.removeHandler(complaints)
+        if not complaints.count:  # what is wrong is said at each build
+            links = {file.src_uri: links for file, links in (page.links_to_anchors or {}).items()}
+            known[page.file.src_uri] = digest, {name: getattr(page, name) for name in _RENDERED}, links
+
+    return remembering
+
+
+def _digest_of_page(page: Page, config: Any, files: Any, fragments: Path) -> str:
+    """Digest what a rendered page depends on: its text, what it includes, the settings, and which files there are."""
+    text = page.markdown or ""
+    parts = [text, Path(config.config_file_path).read_text("utf-8"), *sorted(file.src_uri for file in files)]
+    for name in _INCLUDE.findall(text):
+        path = fragments / name
+        parts.append(path.read_text("utf-8") if path.is_file() else "")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _remembering_entries(add: Any) -> Any:
+    known: dict[str, tuple[tuple[str, str], list[dict[str, Any]]]] = {}
+
+    @functools.wraps(add)
+    def remembering(index: Any, page: Page) -> None:
+        digest = page.content or "", repr(page.meta)
+        before = known.get(page.url)
+        if before and before[0] == digest:
+            index.entries += [dict(entry) for entry in before[1]]
+            return
+        start = len(index.entries)
+        add(index, page)
+        known[page.url] = digest, [dict(entry) for entry in index.entries[start:]]
+
+    return remembering
