@@ -50,8 +50,9 @@ def environment() -> str:
     """Return a digest of the engine's own code, of Python, and of the names and versions of all that is installed."""
     parts = [sys.version.encode()]
     parts += [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    installed: set[str] = set()
     for folder in sys.path:
         with contextlib.suppress(OSError):
-            names = (path.name for path in Path(folder).iterdir())
-            parts += sorted(name.encode() for name in names if name.endswith((".dist-info", ".egg-info")))
+            installed.update(path.name for path in Path(folder).iterdir() if path.suffix == ".dist-info")
+    parts += sorted(name.encode() for name in installed)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -125,7 +125,10 @@ class Server:
         return self.log.read_text("utf-8")
 
     def page(self) -> str:
-        with urllib.request.urlopen(f"http://{self.address}/04-a/sum.html", timeout=10) as answer:
+        return self.get("04-a/sum.html")
+
+    def get(self, name: str) -> str:
+        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=10) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -186,3 +189,27 @@ def test_a_failure_while_serving_is_told_and_mended_without_a_restart(tiny: Tiny
     server.wait(lambda: "单元 sum 抛出了 AssertionError" in server.said())
     example.write_text(whole.replace("和：", "合计："), "utf-8")
     server.wait(lambda: "合计：" in server.page().split("qa-output")[1])
+
+
+def test_what_a_server_remembers_is_what_a_build_gives(tiny: Tiny, server: Server) -> None:
+    """A page saved, an experiment saved, a page twice: the pages and the index are as if all had been made anew."""
+    other = tiny.root / "docs/04-a/other.md"
+    other.write_text(other.read_text("utf-8") + "\n[上一题](sum.md#没有这一节)\n", "utf-8")
+    page = tiny.root / "docs/04-a/sum.md"
+    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said())
+    before = len(server.said())
+    example = tiny.root / "examples/04-a/sum.py"
+    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
+    server.wait(lambda: "总和：" in server.page().split("qa-output")[1])
+    page.write_text(page.read_text("utf-8") + "\n## 新的一节\n\n新的一句话。\n", "utf-8")
+    server.wait(lambda: "新的一句话" in server.page())
+    # The page that stayed as it was is still complained of.
+    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said()[before:])
+
+    assert mkdocs(tiny, "build").returncode == 0
+    for name in ("04-a/sum.html", "04-a/other.html", "index.html", "tags.html"):
+        article = re.compile("<article.*</article>", re.DOTALL)
+        built = article.search((tiny.root / "site" / name).read_text("utf-8"))
+        assert built
+        assert article.search(server.get(name)).group() == built.group()  # type: ignore[union-attr]
+    assert server.get("search/search_index.json") == (tiny.root / "site/search/search_index.json").read_text("utf-8")

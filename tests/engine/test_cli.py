@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -114,17 +115,28 @@ def test_a_progress_bar_on_a_terminal(tiny: Tiny) -> None:
     assert b"/4" in shown
 
 
-def test_no_heavy_library_is_imported_when_all_is_cached(tiny: Tiny) -> None:
-    tiny.build()
-    code = (
-        "import sys; from engine.cli import main; status = main(['run']);"
-        "print(status, sorted({'torch', 'matplotlib', 'IPython', 'engine.runner', 'mkdocs'} & sys.modules.keys()))"
-    )
+def imported_by_a_run(tiny: Tiny, *suspects: str) -> list[str]:
+    """Run the engine in a new process; return which of these modules its main process then has."""
+    code = f"import sys; from engine.cli import main; main(['run']); print(sorted({set(suspects)!r} & sys.modules.keys()))"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"if __name__ == '__main__': {code}"],
         cwd=tiny.root,
         env={"PYTHONPATH": str(Path(__file__).parents[2] / "scripts")},
         capture_output=True,
         text=True,
+        check=True,
     )
-    assert done.stdout.splitlines()[-1] == "0 []"
+    found: list[str] = ast.literal_eval(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_no_heavy_library_is_imported_when_all_is_cached(tiny: Tiny) -> None:
+    tiny.build()
+    assert imported_by_a_run(tiny, "torch", "matplotlib", "IPython", "jupytext", "engine.runner", "mkdocs") == []
+
+
+def test_torch_is_not_imported_by_the_main_process_even_to_run_something(tiny: Tiny) -> None:
+    tiny.example(
+        "# %% sum\nimport torch\nassert torch.ones(2).sum() == 2\n\n# %% error raises='ValueError'\nint('a')\n"
+    )
+    assert imported_by_a_run(tiny, "torch", "matplotlib", "IPython", "engine.runner") == ["engine.runner"]
