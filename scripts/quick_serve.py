@@ -7,6 +7,7 @@ them for the life of the process; nothing of it is used by ``mkdocs build``.
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import logging
@@ -68,7 +69,7 @@ def _remembering_render(render: Any, fragments: Path) -> Any:
         digest = _digest_of_page(page, config, files, fragments)
         before = known.get(page.file.src_uri)
         if before and before[0] == digest:
-            page.__dict__.update(before[1])
+            page.__dict__.update(copy.deepcopy(before[1]))  # plugins go on to change the table of contents
             page.links_to_anchors = {files.get_file_from_path(uri): links for uri, links in before[2].items()}
             return
         complaints = _Complaints()
@@ -80,7 +81,7 @@ def _remembering_render(render: Any, fragments: Path) -> Any:
             log.removeHandler(complaints)
         if not complaints.count:  # what is wrong is said at each build
             links = {file.src_uri: links for file, links in (page.links_to_anchors or {}).items()}
-            known[page.file.src_uri] = digest, {name: getattr(page, name) for name in _RENDERED}, links
+            known[page.file.src_uri] = digest, copy.deepcopy({name: getattr(page, name) for name in _RENDERED}), links
 
     return remembering
 
