@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from tests.tiny import Tiny
 
-from engine import key
+from engine import key, memo
 from engine.build import missing_results
 from engine.errors import EngineError, Problem
 from engine.runner import LocalPool
@@ -52,11 +52,14 @@ def edit(tiny: Tiny, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-def version(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    real = key._version_and_requirements
-    monkeypatch.setattr(
-        key, "_version_and_requirements", lambda name: ("0.0", real(name)[1]) if name == library else real(name)
-    )
+def install(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, library: str, version: str) -> None:
+    """Put another version of a library in front of the one that is there."""
+    metadata = f"Metadata-Version: 2.1\nName: {library}\nVersion: {version}\n"
+    tiny.write(f"site/{library}-{version}.dist-info/METADATA", metadata)
+    monkeypatch.syspath_prepend(tiny.root / "site")
+    # Both are remembered for the life of a process, in which nothing is installed.
+    monkeypatch.setattr(key, "_version_and_requirements", key._version_and_requirements.__wrapped__)
+    monkeypatch.setattr(memo, "environment", memo.environment.__wrapped__)
 
 
 FIRST_PY, SECOND_PY = "examples/04-a/first.py", "examples/04-a/second.py"
@@ -86,7 +89,7 @@ TABLE: dict[str, tuple[Change, dict[str, str]]] = {
         {"first": "数据文件 examples/04-a/data.csv 改了"},
     ),
     "a library": (
-        lambda _, m: version(m, "pillow"),
+        lambda tiny, m: install(tiny, m, "pillow", "0.0"),
         {"first": "库 pillow：* → 0.0", "second": "库 pillow：* → 0.0", "sum": "库 pillow：* → 0.0"},
     ),
     "Python": (
@@ -101,7 +104,7 @@ TABLE: dict[str, tuple[Change, dict[str, str]]] = {
         lambda t, _: (t.root / SECOND_PY).rename(t.root / "examples/04-a/renamed.py"),
         {"renamed": "缓存里没有它的结果"},
     ),
-    "another library": (lambda _, m: version(m, "optuna"), {}),
+    "another library": (lambda tiny, m: install(tiny, m, "optuna", "0.0"), {}),
     "the words of the page": (lambda t, _: edit(t, "docs/04-a/sum.md", "等于二。", "是二。"), {}),
     "the docstring": (lambda t, _: edit(t, "examples/04-a/sum.py", "一加一等于几", "一加一是多少"), {}),
     "a new experiment": (lambda t, _: t.example("# %% a\nx = 1\n", "new"), {"new": "缓存里没有它的结果"}),
