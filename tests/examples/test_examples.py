@@ -41,8 +41,11 @@ def notebook_of(experiment: Experiment) -> Notebook:
 
 
 @pytest.fixture(scope="session")
-def plain_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Run each experiment with plain Python, as a reader would who downloaded it, from another folder."""
+def plain_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Run each experiment that is tested with plain Python, as a reader would who downloaded it, elsewhere."""
+    chosen = [e for e in EXPERIMENTS.values() if any(f"[{e.id}]" in item.name for item in request.session.items)]
     folder = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MPLBACKEND")}
     environment |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
@@ -52,7 +55,7 @@ def plain_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(EXPERIMENTS, pool.map(run, EXPERIMENTS.values()), strict=True))
+        return dict(zip((e.id for e in chosen), pool.map(run, chosen), strict=True))
 
 
 @every
