@@ -14,6 +14,7 @@ from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
 from quick_serve import TemplateCache, install
+from searchindex import write_search_index
 
 # What Pygments marks and the theme draws like any other text: names, spaces; punctuation nearly so.
 _UNCOLOURED = re.compile(r'<span class="[nwp]">([^<]*)</span>')
@@ -65,3 +66,8 @@ def on_page_content(html: str, **_: Any) -> str:
 def on_post_page(output: str, **_: Any) -> str:
     """Take out the indentation of the theme's templates."""
     return _INDENTATION.sub(lambda match: match[1] or "\n", output)
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Make the theme's search index light, before the offline plugin copies it."""
+    write_search_index(Path(config.site_dir), load_project(Path(config.config_file_path).parent))

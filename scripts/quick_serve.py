@@ -90,6 +90,8 @@ def _digest_of_page(page: Page, config: Any, files: Any, fragments: Path) -> str
     """Digest what a rendered page depends on: its text, what it includes, the settings, and which files there are."""
     text = page.markdown or ""
     parts = [text, Path(config.config_file_path).read_text("utf-8"), *sorted(file.src_uri for file in files)]
+    glossary = Path(config.docs_dir) / "glossary.yml"  # terms are explained where they stand
+    parts.append(glossary.read_text("utf-8") if glossary.is_file() else "")
     for name in _INCLUDE.findall(text):
         path = fragments / name
         parts.append(path.read_text("utf-8") if path.is_file() else "")

@@ -19,7 +19,7 @@ from engine.project import Project, load_project
 SETTINGS = """
 [tool.engine]
 questions = { 04 = 3 }
-tags = ["张量", "优化"]
+tags = { "主题" = { "张量" = "形状", "优化" = "下降" } }
 """
 
 EXAMPLE = '''"""一加一等于几？"""

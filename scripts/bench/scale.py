@@ -69,7 +69,7 @@ def _run(home: Path) -> Cost:
 
 def _generate(home: Path, count: int) -> None:
     home.mkdir()
-    settings = f'[tool.engine]\ntags = ["甲"]\nquestions = {{ 1 = {count} }}\n'
+    settings = f'[tool.engine]\nquestions = {{ 1 = {count} }}\ntags = {{ "组" = {{ "甲" = "全部" }} }}\n'
     (home / "pyproject.toml").write_text(settings, "utf-8")
     for name, text, suffix in (("examples", _EXPERIMENT, ".py"), ("docs", _PAGE, ".md")):
         chapter = home / name / "many"

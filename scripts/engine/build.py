@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import ledger, render
+from engine import ledger, references, render
 from engine.cache import Cache, Notebook, digest_of_file
 from engine.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.errors import EngineError, Problem, RunError, UsageError
 from engine.experiment import Experiment, parse_experiment
 from engine.explain import reasons
+from engine.glossary import Term, glossary_fragment, read_glossary, words_of
 from engine.key import ingredients, key_of
 from engine.ledger import Entry
 from engine.memo import Memo
@@ -99,7 +100,8 @@ def build(
         with _disk_errors(project, problems):
             written = _render(project, experiments, notebooks, problems)
             pages = list(_read_pages(project, None if whole else [e.id for e in experiments], problems))
-            written |= _write_ledger(project, pages, experiments, notebooks, problems, whole)
+            terms = _read_terms(project, problems)
+            written |= _write_ledger(project, pages, experiments, notebooks, terms, problems, whole)
             if whole and not problems:
                 _remove_stale(project, written)
     if problems:
@@ -282,6 +284,8 @@ def _render(
 
 def _read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
     for path in sorted(project.docs.rglob("*.md")):
+        if path.is_relative_to(project.tag_pages):
+            continue
         if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
             continue
         try:
@@ -295,10 +299,11 @@ def _write_ledger(
     pages: Sequence[Page],
     experiments: Sequence[Experiment],
     notebooks: dict[str, Notebook],
+    terms: Sequence[Term],
     problems: list[Problem],
     whole: bool,
 ) -> set[Path]:
-    """Check the claims and write what is made from them; return the files."""
+    """Check the claims and write what is made from them, and what leads from page to page; return the files."""
     entries = _entries(pages, experiments, notebooks)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
@@ -308,15 +313,69 @@ def _write_ledger(
         problems += ledger.check_entry(entry)
         folder = project.fragments / entry.page.id
         files[folder / "claims.md"] = ledger.claims_fragment(entry.page)
-        files[folder / "foot.md"] = ledger.foot_fragment(entry)
+        words = [*words_of(entry.page, terms), *references.words_in_code(entry.experiment)]
+        files[folder / "foot.md"] = ledger.foot_fragment(entry, list(dict.fromkeys(words)))
     if whole:
         fragments = (ledger.errata_fragment(entries), ledger.report_fragment(entries))
         files |= {project.fragments / name: text for name, text in zip(LEDGER_FRAGMENTS, fragments, strict=True)}
+        files |= _references(project, pages, entries, terms)
         data = json.dumps(ledger.ledger_json(entries), ensure_ascii=False, indent=1)
         write_if_changed(project.fragments.parent / "ledger.json", data.encode())
     for path, text in files.items():
         write_if_changed(path, text.encode())
     return set(files)
+
+
+def _references(
+    project: Project, pages: Sequence[Page], entries: Sequence[Entry], terms: Sequence[Term]
+) -> dict[Path, str]:
+    """Return the files that lead from page to page."""
+    groups = project.tag_groups
+    indexes = {page.chapter: page for page in pages if page.id.endswith("/index")}
+    links = {entry.page.qa or "": references.numbered(entry) for entry in entries}
+    texts = (
+        references.chapters_fragment(entries, indexes),
+        references.tags_fragment(entries, groups),
+        references.map_fragment(entries, groups, indexes),
+        references.apis_fragment(entries, terms),
+        glossary_fragment(terms, links),
+    )
+    files = {project.fragments / name: text for name, text in zip(references.FRAGMENTS, texts, strict=True)}
+    for chapter in {entry.page.chapter for entry in entries}:
+        mine = [entry for entry in entries if entry.page.chapter == chapter]
+        files[project.fragments / chapter / "questions.md"] = references.questions_fragment(mine, chapter)
+    related = references.related_of(entries)
+    for entry in entries:
+        found = related[entry.page.qa or ""]
+        files[project.fragments / entry.page.id / "related.md"] = references.related_fragment(entry, found)
+    files |= {project.tag_pages / f"{tag}.md": text for tag, text in references.tag_pages(entries, groups).items()}
+    return files
+
+
+def likely_related(project: Project) -> list[tuple[float, Page, Page]]:
+    """Return pairs of questions that share much and do not name each other, best first, for a person to judge.
+
+    Raises:
+        EngineError: something is wrong with experiments or pages.
+    """
+    problems: list[Problem] = []
+    memo = Memo(project.memo)
+    experiments, keys = _parse(project, _select(project, (), None), problems, memo)
+    cache = Cache(project.cache, project.root, Reporter().log)
+    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
+    entries = _entries(list(_read_pages(project, None, problems)), experiments, notebooks)
+    terms = _read_terms(project, problems)
+    if problems:
+        raise EngineError(problems)
+    return [(score, a.page, b.page) for score, a, b in references.likely_related(entries, terms)]
+
+
+def _read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
+    try:
+        return read_glossary(project)
+    except EngineError as error:
+        problems += error.problems
+        return ()
 
 
 def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], notebooks: dict[str, Notebook]) -> list[Entry]:
@@ -326,7 +385,7 @@ def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], notebooks
 
 def _remove_stale(project: Project, written: set[Path]) -> None:
     """Remove what earlier builds wrote and this one did not: renamed cells, deleted questions."""
-    for folder in (project.fragments, project.downloads):
+    for folder in (project.fragments, project.downloads, project.tag_pages):
         for path in sorted(folder.rglob("*"), reverse=True):
             if path.is_dir():
                 with contextlib.suppress(OSError):  # not empty

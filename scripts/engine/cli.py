@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.build import build, missing_results
+from engine.build import build, likely_related, missing_results
 from engine.errors import EngineError, Problem, UsageError
 from engine.progress import Reporter
 from engine.project import find_root, load_project
@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reporter = Reporter()
     try:
         project = load_project(find_root(Path.cwd()))
+        if options.command == "related":
+            for score, a, b in likely_related(project)[: options.count]:
+                print(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
+            return 0
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
             for name, why in missing.items():
@@ -58,7 +62,7 @@ def describe(error: EngineError) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="engine", description="执行实验，生成页面要嵌入的片段。")
-    commands = parser.add_subparsers(title="命令", required=True, metavar="命令")
+    commands = parser.add_subparsers(title="命令", required=True, metavar="命令", dest="command")
     run = commands.add_parser(
         "run", help="执行没有缓存的实验", description="执行没有缓存的实验，更新片段、下载文件与账本。"
     )
@@ -81,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="地址",
         help="在现成的 Dask 集群上执行，例如 tcp://10.0.0.1:8786；先装 pip install -e '.[cluster]'",
     )
+    related = commands.add_parser(
+        "related",
+        help="列出也许该互相链接的问题",
+        description="列出共同点多（标签、术语、接口）、却没有互相链接的问题，由人判断要不要写进 related。",
+    )
+    related.add_argument("--count", type=_positive, default=40, metavar="N", help="列出几对；默认 40")
     return parser
 
 

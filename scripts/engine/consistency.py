@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from engine.errors import Problem
 from engine.experiment import Experiment
 from engine.pages import Page
+from engine.references import FRAGMENTS
 
 LEDGER_FRAGMENTS = ("ledger/errata.md", "ledger/report.md")
-"""What any page may include besides the cells of experiments."""
+"""What any page may include besides the cells of experiments and what `references` makes."""
+
+_MADE = ("stamp", "claims", "related", "foot")
 
 
 def check_pages(
@@ -39,12 +42,16 @@ def check_pages(
 def _check_includes(page: Page, experiments: dict[str, Experiment], broken: set[str]) -> Iterator[Problem]:
     for include, line in page.includes:
         id_, _, name = include.removesuffix(".md").rpartition("/")
-        if include in LEDGER_FRAGMENTS or f"examples/{id_}.py" in broken:
+        if include in (*LEDGER_FRAGMENTS, *FRAGMENTS) or f"examples/{id_}.py" in broken:
+            continue
+        if name == "questions" and any(
+            id_.startswith(f"{known}/") or known.startswith(f"{id_}/") for known in experiments
+        ):
             continue
         experiment = experiments.get(id_)
         if experiment is None:
             if page.qa is None or id_ != page.id:
                 yield Problem(page.path, line, f"没有实验 {id_}.py，嵌不了“{include}”")
-        elif name not in ("stamp", "claims", "foot") and experiment.cell(name) is None:
+        elif name not in _MADE and experiment.cell(name) is None:
             known = "、".join(cell.name for cell in experiment.cells)
             yield Problem(page.path, line, f"{id_}.py 里没有单元“{name}”", f"它的单元：{known}")

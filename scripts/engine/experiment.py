@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _HEADER = re.compile(r"#\s*%%")
 _OPTIONS = ("raises", "caption", "timeout")
 # Fragments of these names are made by the engine beside the cells' own.
-RESERVED = frozenset({"claims", "stamp", "foot"})
+RESERVED = frozenset({"claims", "stamp", "related", "foot"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Experiment:
         cells: in order; at least one.
         timeout: seconds it may take.
         imports: the dotted names of what it imports, anywhere in it.
+        uses: the dotted names of what it uses of that, e.g. ``torch.nn.Conv2d``; ``.view`` for a method or attribute,
+            ``drop_last=`` for an argument it gives by name.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Experiment:
     cells: tuple[Cell, ...]
     timeout: float = DEFAULT_TIMEOUT
     imports: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     def cell(self, name: str) -> Cell | None:
         """Return the cell of that name, or None."""
@@ -92,8 +95,8 @@ def parse_experiment(path: Path, examples: Path, memo: Memo | None = None) -> Ex
         for cell in parsed["cells"]
     ]
     id_ = path.relative_to(examples).with_suffix("").as_posix()
-    imports = tuple(parsed["imports"])
-    return Experiment(id_, path, text, parsed["docstring"], tuple(cells), parsed["timeout"], imports)
+    imports, uses = tuple(parsed["imports"]), tuple(parsed["uses"])
+    return Experiment(id_, path, text, parsed["docstring"], tuple(cells), parsed["timeout"], imports, uses)
 
 
 def _parse(text: str, name: str) -> dict[str, Any]:
@@ -158,6 +161,7 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         "docstring": docstring,
         "timeout": float(timeout),
         "imports": sorted(dotted_names(text)),
+        "uses": sorted(used_names(text)),
         "cells": [
             {
                 "name": cell.name,
@@ -180,6 +184,39 @@ def dotted_names(source: str) -> set[str]:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             names.update(f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names)
+    return names
+
+
+def used_names(source: str) -> set[str]:
+    """Return the dotted names a source uses of what it imports, its attributes of other things, and named arguments.
+
+    ``from torch import nn; nn.Linear(1, 1, bias=False)(x).sum()`` uses ``torch.nn.Linear``, ``.sum`` and ``bias=``.
+    """
+    tree = ast.parse(source)
+    stands_for: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.split(".")[0]
+                stands_for[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            stands_for |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    names: set[str] = set()
+    inner: set[int] = set()  # parts of a chain already taken as a whole
+    for node in ast.walk(tree):  # breadth first: the whole of a chain comes before its parts
+        if isinstance(node, ast.keyword) and node.arg:
+            names.add(f"{node.arg}=")
+        if isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner:
+            chain: list[str] = []
+            root: ast.expr = node
+            while isinstance(root, ast.Attribute):
+                chain.append(root.attr)
+                root = root.value
+                inner.add(id(root))
+            if isinstance(root, ast.Name) and root.id in stands_for:
+                names.add(".".join([stands_for[root.id], *reversed(chain)]))
+            elif chain:
+                names.update(f".{part}" for part in chain)
     return names
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import posixpath
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 from engine.cache import Notebook
 from engine.errors import Problem
 from engine.experiment import Cell, Experiment
+from engine.markup import table, text, wrapped
 from engine.pages import VERDICTS, Claim, Page, qa_order
 from engine.render import download_links, duration, python_version, versions
 
-_CODE_OR_FORMULA = re.compile(r"(`[^`]+`|\$[^$\s][^$]*\$)")
 _CLASS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
 _SHORT = {**{verdict: verdict for verdict in VERDICTS}, VERDICTS[3]: "无法判定"}
 
@@ -72,37 +71,39 @@ def _known(experiment: Experiment) -> str:
 
 def claims_fragment(page: Page) -> str:
     """Return the table of a page's claims."""
-    rows = [(_text(claim.says), _verdict(claim), _finding(claim, "")) for claim in page.claims]
-    return _wrapped("qa-claims", _table(("常见说法", "判定", "实验怎么说"), rows))
+    rows = [(text(claim.says), _verdict(claim), _finding(claim, "")) for claim in page.claims]
+    return wrapped("qa-claims", table(("常见说法", "判定", "实验怎么说"), rows))
 
 
-def foot_fragment(entry: Entry) -> str:
-    """Return what ends a page: other names and other ways to ask, and the downloads."""
+def foot_fragment(entry: Entry, words: Sequence[str] = ()) -> str:
+    """Return what ends a page: other names and other ways to ask, the downloads, and hidden words for searches."""
     page, lines = entry.page, []
     if page.aliases:
-        lines.append(f"**又名**：{'、'.join(_text(alias) for alias in page.aliases)}")
+        lines.append(f"**又名**：{'、'.join(text(alias) for alias in page.aliases)}")
     if page.asks:
-        lines.append(f"**也有人这样问**：{' '.join(_text(ask) for ask in page.asks)}")
+        lines.append(f"**也有人这样问**：{' '.join(text(ask) for ask in page.asks)}")
     py, notebook = download_links(entry.experiment)
     lines.append(f"**自己跑一遍**：下载 {py} 或 {notebook}")
-    return "## 又名与下载\n\n" + _wrapped("qa-foot", "\n\n".join(lines))
+    if words:
+        lines.append(f'<p class="qa-words" hidden>{html.escape(" · ".join(words), quote=False)}</p>')
+    return "## 又名与下载\n\n" + wrapped("qa-foot", "\n\n".join(lines))
 
 
 def errata_fragment(entries: Iterable[Entry]) -> str:
     """Return every claim that did not hold, or not always, by question."""
     parts = []
-    for entry in _in_order(entries):
+    for entry in in_order(entries):
         claims = [claim for claim in entry.page.claims if claim.verdict in VERDICTS[1:3]]
         if claims:
-            rows = [(_text(c.says), _verdict(c), _finding(c, _link(entry.page))) for c in claims]
-            table = _table(("流传的说法", "判定", "对的是"), rows)
-            parts.append(f"## {_question(entry.page)}\n\n{_wrapped('qa-claims', table)}")
+            rows = [(text(c.says), _verdict(c), _finding(c, _link(entry.page))) for c in claims]
+            found = table(("流传的说法", "判定", "对的是"), rows)
+            parts.append(f"## {_question(entry.page)}\n\n{wrapped('qa-claims', found)}")
     return "\n\n".join(parts) + "\n"
 
 
 def report_fragment(entries: Iterable[Entry]) -> str:
     """Return the report: what was checked in all, each experiment with its versions and time, and each claim."""
-    entries = _in_order(entries)
+    entries = in_order(entries)
     count = Counter(claim.verdict for entry in entries for claim in entry.page.claims)
     total = sum(count.values())
     cells = sum(len(entry.experiment.cells) for entry in entries)
@@ -111,7 +112,7 @@ def report_fragment(entries: Iterable[Entry]) -> str:
     experiments = [
         (
             f"[{entry.page.qa}]({_link(entry.page)})",
-            _text(entry.page.title),
+            text(entry.page.title),
             str(len(entry.experiment.cells)),
             str(_held(entry)),
             " · ".join(f"{name} {version}" for name, version in versions(entry.experiment, entry.notebook)),
@@ -123,7 +124,7 @@ def report_fragment(entries: Iterable[Entry]) -> str:
     claims = [
         (
             f"[{entry.page.qa}]({_link(entry.page)})",
-            _text(c.says),
+            text(c.says),
             _verdict(c),
             _evidence(c, _link(entry.page)),
         )
@@ -134,9 +135,9 @@ def report_fragment(entries: Iterable[Entry]) -> str:
     parts = [
         head,
         f"## 实验\n\n在 CPU 上用 Python {python} 执行；一个断言失败，这个站点就构建不出来。",
-        _wrapped("qa-ledger", _table(("编号", "问题", "单元", "断言", "版本", "耗时", "状态"), experiments)),
+        wrapped("qa-ledger", table(("编号", "问题", "单元", "断言", "版本", "耗时", "状态"), experiments)),
         "## 说法",
-        _wrapped("qa-ledger", _table(("编号", "说法", "判定", "证据"), claims)),
+        wrapped("qa-ledger", table(("编号", "说法", "判定", "证据"), claims)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -148,6 +149,9 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
             "qa": entry.page.qa,
             "id": entry.page.id,
             "title": entry.page.title,
+            "description": entry.page.description,
+            "aliases": list(entry.page.aliases),
+            "asks": list(entry.page.asks),
             "seconds": entry.notebook["metadata"]["engine"]["seconds"],
             "assertions": _held(entry),
             "versions": dict(versions(entry.experiment, entry.notebook)),
@@ -156,7 +160,7 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
                 for c in entry.page.claims
             ],
         }
-        for entry in _in_order(entries)
+        for entry in in_order(entries)
     ]
 
 
@@ -165,12 +169,13 @@ def _held(entry: Entry) -> int:
     return sum(map(len, held.values())) + sum(cell.raises is not None for cell in entry.experiment.cells)
 
 
-def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries by the numbers of their questions."""
     return sorted(entries, key=lambda entry: qa_order(entry.page.qa or "0-0"))
 
 
 def _question(page: Page) -> str:
-    return f"{page.qa} [{_text(page.title)}]({_link(page)})"
+    return f"{page.qa} [{text(page.title)}]({_link(page)})"
 
 
 def _link(page: Page) -> str:
@@ -183,32 +188,8 @@ def _verdict(claim: Claim) -> str:
 
 
 def _finding(claim: Claim, page: str) -> str:
-    return "　".join(filter(None, [_text(claim.truth), _evidence(claim, page)]))
+    return "　".join(filter(None, [text(claim.truth), _evidence(claim, page)]))
 
 
 def _evidence(claim: Claim, page: str) -> str:
     return " ".join(f"[{name}]({page}#cell-{name}){{ .qa-evidence }}" for name in claim.evidence)
-
-
-def _text(text: str) -> str:
-    """Return text for a table cell: code spans and formulas stay what they are, the rest means only itself."""
-    return "".join(
-        _escaped(piece) if number % 2 == 0 else piece.replace("|", "\\|" if piece[0] == "`" else "\\vert ")
-        for number, piece in enumerate(_CODE_OR_FORMULA.split(text.replace("\n", " ")))
-    )
-
-
-def _escaped(text: str) -> str:
-    text = html.escape(text, quote=False)
-    for character in "\\*_[]#|!{}":
-        text = text.replace(character, "\\" + character)
-    return text
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _wrapped(css: str, content: str) -> str:
-    return f'<div class="{css}" markdown="1">\n\n{content}\n\n</div>\n'

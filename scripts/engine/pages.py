@@ -16,7 +16,7 @@ from engine.project import Project
 
 VERDICTS = ("成立", "有条件成立", "不成立", "无法用实验判定")
 UNDECIDABLE = VERDICTS[3]
-_KEYS = ("title", "qa", "tags", "description", "aliases", "asks", "claims")
+_KEYS = ("title", "qa", "tags", "related", "description", "aliases", "asks", "claims")
 _CLAIM_KEYS = ("says", "verdict", "truth", "evidence")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
 _INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"\s*$')
@@ -54,6 +54,8 @@ class Page:
         path: relative to the project, for messages.
         title: how a learner would ask; empty where the front matter has none.
         qa: the question's number, e.g. ``04-1``; None for a page that is no question.
+        tags: what it is about; the settings of the project name all that there are.
+        related: the numbers of questions to read next.
         description: the answer in one or two sentences.
         aliases: other names: English, API names, error messages.
         asks: other ways to ask.
@@ -66,12 +68,19 @@ class Page:
     path: str
     title: str
     qa: str | None
+    tags: tuple[str, ...]
+    related: tuple[str, ...]
     description: str
     aliases: tuple[str, ...]
     asks: tuple[str, ...]
     claims: tuple[Claim, ...]
     includes: tuple[tuple[str, int], ...]
     lines: dict[str, int]
+
+    @property
+    def chapter(self) -> str:
+        """The folder it is in, e.g. ``04-tensor``."""
+        return self.id.rpartition("/")[0]
 
     def line(self, key: str) -> int:
         """Return the line of a key of the front matter, or the first one."""
@@ -113,6 +122,8 @@ def read_page(path: Path, project: Project) -> Page:
         path=name,
         title=str(front.get("title", "")),
         qa=None if qa is None else str(qa),
+        tags=tuple(front.get("tags") or ()),
+        related=tuple(front.get("related") or ()),
         description=str(front.get("description", "")),
         aliases=tuple(front.get("aliases") or ()),
         asks=tuple(front.get("asks") or ()),
@@ -158,14 +169,14 @@ def _check_question(
         problems.append(Problem(name, lines.get(key, 1), what, hint))
 
     for key in front.keys() - set(_KEYS):
-        complain(key, f"front matter 里不认识“{key}”", _suggest(str(key), _KEYS))
+        complain(key, f"front matter 里不认识“{key}”", suggest(str(key), _KEYS))
     for key in ("title", "description"):
         if not isinstance(front.get(key), str) or not front[key].strip():
             complain(key, f"front matter 缺“{key}”")
     if str(front["qa"]) not in project.questions:
-        hint = _suggest(str(front["qa"]), sorted(project.questions))
+        hint = suggest(str(front["qa"]), sorted(project.questions))
         complain("qa", f"没有编号为“{front['qa']}”的问题", hint + "（编号在 pyproject.toml 的 [tool.engine] 里）")
-    for key in ("tags", "aliases", "asks"):
+    for key in ("tags", "related", "aliases", "asks"):
         values = front.get(key) or []
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             complain(key, f"“{key}”要写成文字的列表：[甲, 乙]", "含冒号的文字要用引号括起来")
@@ -174,7 +185,11 @@ def _check_question(
                 complain(key, "至少要有一个标签")
             for tag in values:
                 if tag not in project.tags:
-                    complain(key, f"没有标签“{tag}”", _suggest(tag, sorted(project.tags)))
+                    complain(key, f"没有标签“{tag}”", suggest(tag, sorted(project.tags)))
+        elif key == "related":
+            for number in values:
+                if number not in project.questions:
+                    complain(key, f"没有编号为“{number}”的问题", suggest(number, sorted(project.questions)))
     claims = front.get("claims")
     if not isinstance(claims, list) or not claims:
         complain("claims", "没有要检验的说法（claims）")
@@ -192,12 +207,12 @@ def _check_claim(raw: Any, line: int, name: str, problems: list[Problem]) -> Cla
         problems.append(Problem(name, line, "一条说法要写成 says / verdict / truth / evidence"))
         return None
     for key in raw.keys() - set(_CLAIM_KEYS):
-        found.append(Problem(name, line, f"说法里不认识“{key}”", _suggest(str(key), _CLAIM_KEYS)))
+        found.append(Problem(name, line, f"说法里不认识“{key}”", suggest(str(key), _CLAIM_KEYS)))
     says, verdict, truth = (raw.get(key, "") for key in ("says", "verdict", "truth"))
     if not isinstance(says, str) or not says.strip():
         found.append(Problem(name, line, "说法没有内容（says）"))
     if verdict not in VERDICTS:
-        found.append(Problem(name, line, f"不认识判定“{verdict}”", _suggest(str(verdict), VERDICTS)))
+        found.append(Problem(name, line, f"不认识判定“{verdict}”", suggest(str(verdict), VERDICTS)))
     if not isinstance(truth, str) or (verdict in VERDICTS[1:] and not truth.strip()):
         what = "理由" if verdict == UNDECIDABLE else "对的是什么，或什么条件下成立"
         found.append(Problem(name, line, f"判定为“{verdict}”要写出{what}（truth）"))
@@ -211,7 +226,8 @@ def _check_claim(raw: Any, line: int, name: str, problems: list[Problem]) -> Cla
     return None if found else Claim(says.strip(), verdict, truth.strip(), tuple(evidence), line)
 
 
-def _suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
+def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Return a hint for a word that is not one of the `known`."""
     close = difflib.get_close_matches(word, known, 1, cutoff=0.5)
     if close:
         return f"是不是想写“{close[0]}”？"

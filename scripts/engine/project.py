@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,12 @@ class Project:
 
     root: Path
     questions: frozenset[str]
-    tags: frozenset[str]
+    tag_groups: Mapping[str, Mapping[str, str]]
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags a page may have; `tag_groups` says of each, by group, what it covers."""
+        return frozenset().union(*self.tag_groups.values())
 
     @property
     def examples(self) -> Path:
@@ -31,6 +37,16 @@ class Project:
     def docs(self) -> Path:
         """The pages, ``<chapter>/<slug>.md``."""
         return self.root / "docs"
+
+    @property
+    def glossary(self) -> Path:
+        """The terms, as data; may be missing."""
+        return self.docs / "glossary.yml"
+
+    @property
+    def tag_pages(self) -> Path:
+        """A page for each tag, made by the engine; inside docs/ so that any site generator sees them."""
+        return self.docs / "tags"
 
     @property
     def cache(self) -> Path:
@@ -79,7 +95,7 @@ def load_project(root: Path) -> Project:
     return Project(
         root=root,
         questions=frozenset(f"{chapter}-{i}" for chapter, n in questions.items() for i in range(1, n + 1)),
-        tags=frozenset(table.get("tags", [])),
+        tag_groups=table.get("tags", {}),
     )
 
 

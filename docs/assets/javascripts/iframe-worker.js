@@ -16,10 +16,11 @@ if (location.protocol === "file:") {
               Object.assign(script, { src, onload: loaded, onerror: failed });
               inner.document.body.append(script);
             });
+          const own = new URL(url, document.baseURI).href;
           inner.importScripts = (...urls) =>
-            urls.reduce((before, next) => before.then(() => load(next)), Promise.resolve());
+            urls.reduce((before, next) => before.then(() => load(new URL(next, own).href)), Promise.resolve());
           inner.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
-          await load(new URL(url, document.baseURI).href);
+          await load(own);
           resolve(inner);
         });
       });

@@ -1,39 +1,36 @@
 // The engine behind the theme's search box. It speaks the messages of the theme's own worker (0 set up, 1 ready,
-// 2 query, 3 result) and differs in what Chinese needs: no dictionary, no spaces expected.
+// 2 query, 3 result) and differs in what Chinese needs: no dictionary, no spaces expected. Its index is a script of its
+// own, made at build time (scripts/searchindex.py) and loaded with the first letter that is typed.
 //
 // Han characters are indexed as pairs and, lightly, alone; identifiers whole and in parts (CrossEntropyLoss: cross,
-// entropy, loss, crossentropy, entropyloss). Pages are ranked by BM25 (Robertson and Zaragoza, 2009) over all their
-// sections, titles and tags counting more; a page that covers more of the query goes before one that repeats a part.
+// entropy, loss, crossentropy, entropyloss). Terms of the glossary count as one word in all their names and languages.
+// Pages are ranked by BM25 (Robertson and Zaragoza, 2009) over all their parts, titles and the like counting more; a
+// page that covers more of the query goes before one that repeats a part.
 
+const INDEX = "../../search/index.js"; // from this script
 const K1 = 1.2;
 const B = 0.6;
-const WEIGHT = { title: 3, tags: 3, section: 1.6, text: 1 };
+const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 1.6, word: 0.8, text: 1 };
+const TERM = [3, 2.2, 1.6, 1.3, 1.1]; // of a term of the glossary, by the place of the question in its list
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
 const TYPO = 0.5;
 const PAGES = 20;
 const SECTIONS = 4;
 const SNIPPET = 90;
-const RELATED = "相关问题"; // a section of links: its words are the titles of other pages
 
-const ENTITIES = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'", nbsp: " " };
 const RUN = /[\p{Script=Han}々〇]+|[\p{L}\p{N}_]+/gu;
 const HAN = /^[\p{Script=Han}々〇]/u;
 const PART = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+|[^\p{Lu}\p{Ll}\p{N}_]+/gu;
+// What only makes a question of a few words: it would find whatever page happens to ask in the same way.
+const ASKING = /为什么|为何|为啥|是什么|什么是|什么|怎么办|怎么样|怎么|怎样|如何|多少|是不是|是否|能不能|可不可以|可以|应该|需要|有没有|有什么|哪个|哪些|一般|到底|究竟|请问|[吗呢吧啊的了]/gu;
 
 let pages = [];
+let terms = [];
 let index = new Map(); // token → Map(page number → weighted count)
 let average = 1;
 
 const normal = (text) => text.normalize("NFKC");
-
-const plain = (html) =>
-  html
-    .replaceAll("\u200b", "") // the search plugin puts them between words where jieba happens to be installed
-    .replace(/<[^>]*>/g, " ")
-    .replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (entity, decimal, hex, name) =>
-      name ? (ENTITIES[name] ?? entity) : String.fromCodePoint(decimal ? +decimal : parseInt(hex, 16)),
-    );
 
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
@@ -62,36 +59,73 @@ function* tokens(text, joined = false) {
   }
 }
 
-function setUp({ docs }) {
-  const byLocation = new Map();
-  for (const { location, title, text, tags, boost } of docs) {
-    const address = location.split("#")[0];
-    if (!byLocation.has(address)) byLocation.set(address, { sections: [], length: 0 });
-    const page = byLocation.get(address);
-    const section = { location, title: plain(title), text: plain(text) };
-    if (section.title === RELATED) continue;
-    if (location === address) Object.assign(page, { title: section.title, tags: tags ?? [], boost: boost ?? 1 });
-    page.sections.push(section);
+// The terms of the glossary that a text names, as tokens; the longest name at a place is the one that is meant.
+function* named(text) {
+  const lower = ` ${normal(text).toLowerCase()} `;
+  for (let at = 1; at < lower.length - 1; at++) {
+    const found = (terms.byFirst.get(lower[at]) ?? []).find(
+      ({ name }) =>
+        lower.startsWith(name, at) &&
+        !(/^[a-z0-9]/.test(name) && /[a-z0-9_]/.test(lower[at - 1])) &&
+        !(/[a-z0-9]$/.test(name) && /[a-z0-9_]/.test(lower[at + name.length])),
+    );
+    if (!found) continue;
+    yield found.token;
+    at += found.name.length - 1;
   }
-  pages = [...byLocation.values()].filter((page) => page.title !== undefined);
+}
+
+function setUp(data) {
+  pages = data.pages;
+  const byFirst = new Map();
+  data.terms.forEach(([names], number) => {
+    for (const name of names.map((name) => normal(name).toLowerCase())) {
+      if (name.length < 2) continue;
+      if (!byFirst.has(name[0])) byFirst.set(name[0], []);
+      byFirst.get(name[0]).push({ name, token: `\0${number}` });
+    }
+  });
+  for (const list of byFirst.values()) list.sort((a, b) => b.name.length - a.name.length);
+  terms = { byFirst };
+  const byQuestion = new Map();
+  data.terms.forEach(([, questions], number) =>
+    questions.forEach((qa, rank) => {
+      if (!byQuestion.has(qa)) byQuestion.set(qa, []);
+      byQuestion.get(qa).push([`\0${number}`, TERM[rank] ?? TERM.at(-1)]);
+    }),
+  );
   index = new Map();
   pages.forEach((page, number) => {
+    page.length = 0;
+    page.boost ??= 1;
+    const count = (token, weight) => {
+      if (!index.has(token)) index.set(token, new Map());
+      const counts = index.get(token);
+      counts.set(number, (counts.get(number) ?? 0) + weight);
+    };
     const add = (text, weight) => {
       for (const [token, light] of tokens(text, true)) {
-        if (!index.has(token)) index.set(token, new Map());
-        const counts = index.get(token);
-        counts.set(number, (counts.get(number) ?? 0) + weight * light);
+        count(token, weight * light);
         page.length += light;
       }
     };
-    add(page.title, WEIGHT.title);
-    add(page.tags.join(" "), WEIGHT.tags);
-    for (const section of page.sections) {
-      if (section.title !== page.title) add(section.title, WEIGHT.section);
-      add(section.text, WEIGHT.text);
-      section.lower = `${section.title}\n${section.text}`.toLowerCase();
-    }
-    page.lower = page.sections.map((section) => section.lower).join("\n");
+    const { title, asks = [], aliases = [], tags = [], description = "", words = "" } = page;
+    add(title, WEIGHT.title);
+    add(description, WEIGHT.description);
+    for (const ask of asks) add(ask, WEIGHT.ask);
+    for (const alias of aliases) add(alias, WEIGHT.alias);
+    add(tags.join(" "), WEIGHT.tag);
+    add(words, WEIGHT.word);
+    for (const token of new Set(named([title, ...asks].join("\n")))) count(token, 1);
+    for (const [token, weight] of byQuestion.get(page.qa) ?? []) count(token, weight);
+    page.sections = page.sections.map(([anchor, heading, text]) => {
+      add(heading, WEIGHT.section);
+      add(text, WEIGHT.text);
+      const lower = normal(`${heading}\n${text}`).toLowerCase();
+      return { location: anchor ? `${page.at}#${anchor}` : page.at, anchor, title: heading || title, text, lower };
+    });
+    page.lower = [title, description, ...asks, ...aliases, words].map((part) => normal(part).toLowerCase())
+      .concat(page.sections.map((section) => section.lower)).join("\n");
   });
   average = pages.reduce((sum, page) => sum + page.length, 0) / (pages.length || 1);
 }
@@ -115,7 +149,7 @@ function near(a, b, limit) {
 // What to look for instead of or besides a token: itself, words it begins, words it misspells.
 function expand(token, last) {
   const found = index.has(token) ? [[token, 1]] : [];
-  if (HAN.test(token)) return found;
+  if (HAN.test(token) || token[0] === "\0") return found;
   if (last && token.length > 1) {
     for (const word of index.keys()) {
       if (word !== token && word.startsWith(token)) found.push([word, PREFIX * (token.length / word.length)]);
@@ -123,15 +157,18 @@ function expand(token, last) {
   }
   if (!found.length && token.length > 3) {
     const limit = token.length > 7 ? 2 : 1;
-    for (const word of index.keys()) if (!HAN.test(word) && near(token, word, limit)) found.push([word, TYPO]);
+    for (const word of index.keys()) if (!HAN.test(word) && word[0] !== "\0" && near(token, word, limit)) found.push([word, TYPO]);
   }
   return found;
 }
 
 function search(query) {
   const text = normal(query).trim();
+  const bare = text.replace(ASKING, " ");
   const wanted = new Map();
-  for (const [token, weight] of tokens(text, true)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
+  const want = (token, weight) => wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
+  for (const [token, weight] of tokens(/[\p{L}\p{N}]/u.test(bare) ? bare : text, true)) want(token, weight);
+  for (const token of named(text)) want(token, 1);
   const lastRun = [...text.matchAll(RUN)].at(-1)?.[0].toLowerCase();
   const scores = new Map();
   const covered = new Map();
@@ -162,35 +199,37 @@ function search(query) {
     const page = pages[number];
     let factor = (0.3 + (0.7 * covered.get(number)) / (whole || 1)) * page.boost;
     if (exact.length > 1 && page.lower.includes(exact)) factor *= 1.3;
-    if (exact.length > 1 && page.title.toLowerCase().includes(exact)) factor *= 1.3;
+    if (exact.length > 1 && normal(page.title).toLowerCase().includes(exact)) factor *= 1.3;
     return [page, score * factor];
   });
   ranked.sort((a, b) => b[1] - a[1]);
-  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, wanted, words, exact));
+  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, words, exact));
 }
 
-// A page and its best sections, as the theme lists them.
-function group(page, score, wanted, words, exact) {
-  const marks = [...words].filter((word) => !HAN.test(word) || word.length > 1);
+// A page and its best sections, as the theme lists them; the chapter stands before the tags.
+function group(page, score, words, exact) {
+  const marks = [...words].filter((word) => word[0] !== "\0" && (!HAN.test(word) || word.length > 1));
   const rated = page.sections
     .map((section) => {
       const hits = marks.filter((word) => section.lower.includes(word));
       return { section, value: hits.length + (section.lower.includes(exact) ? 3 : 0) };
     })
     .sort((a, b) => b.value - a.value);
-  const chosen = rated.filter(({ section, value }) => value && section.location.includes("#")).slice(0, SECTIONS);
-  const first = page.sections.find((section) => !section.location.includes("#"));
+  const chosen = rated.filter(({ section, value }) => value && section.anchor).slice(0, SECTIONS);
   const terms = Object.fromEntries(marks.filter((word) => page.lower.includes(word)).map((word) => [word, true]));
-  const item = (section, value) => ({
-    location: section.location,
-    title: marked(section.title, marks),
-    text: section.text ? `<p>${snippet(section.text, marks, exact)}</p>` : "",
+  const item = (location, title, text, value) => ({
+    location,
+    title: marked(title, marks),
+    text: text ? `<p>${snippet(text, marks, exact)}</p>` : "",
     score: value,
     terms,
   });
+  const summary = page.description ?? page.sections.find(({ anchor }) => !anchor)?.text ?? "";
   return [
-    { ...item(first, score), tags: page.tags },
-    ...chosen.map(({ section }, rank) => item(section, rank < 2 ? score : score / 2)),
+    { ...item(page.at, page.title, summary, score), tags: [page.chapter, ...(page.tags ?? [])].filter(Boolean) },
+    ...chosen.map(({ section }, rank) =>
+      item(section.location, section.title, section.text, rank < 2 ? score : score / 2),
+    ),
   ];
 }
 
@@ -229,11 +268,26 @@ function marked(text, marks) {
   return html;
 }
 
-addEventListener("message", ({ data: { type, data } }) => {
+let loaded;
+
+// Load the index once; if it cannot be had, say so and try again with the next letter.
+const load = () =>
+  (loaded ??= Promise.resolve()
+    .then(() => importScripts(INDEX))
+    .then(() => setUp(self.qaIndex))
+    .catch((error) => {
+      loaded = undefined;
+      throw error;
+    }));
+
+let latest = 0;
+
+addEventListener("message", async ({ data: { type, data } }) => {
   if (type === 0) {
-    setUp(data);
     postMessage({ type: 1 });
   } else if (type === 2) {
-    postMessage({ type: 3, data: { items: search(data) } });
+    const mine = ++latest;
+    if (data.trim()) await load();
+    if (mine === latest) postMessage({ type: 3, data: { items: data.trim() ? search(data) : [] } });
   }
 });

@@ -1,0 +1,79 @@
+"""The index of the search: what the theme's search plugin gathered, made light, with what the engine knows.
+
+Written as one script, ``search/index.js``, that the search's worker loads when the first letter is typed, from a
+server and from disk alike. What the theme itself would load with each page is left empty.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError
+from engine.glossary import read_glossary
+from engine.project import Project
+
+_TAG = re.compile(r"<[^>]*>")
+_SPACE = re.compile(r"\s+")
+_LEFT_OUT = ("相关问题", "又名与下载")  # words of other pages; what the ledger and the glossary say anyway
+_WORDS = re.compile(r"自己跑一遍：下载 \.py 或 \.ipynb\s*(.*)\Z", re.DOTALL)
+
+
+def write_search_index(site: Path, project: Project) -> None:
+    """Make ``search/index.js`` from the theme's ``search/search_index.json``, and empty that."""
+    theirs = site / "search" / "search_index.json"
+    gathered = json.loads(theirs.read_text("utf-8"))
+    content = {"pages": _pages(gathered["docs"], project), "terms": _terms(project)}
+    script = f"self.qaIndex = {json.dumps(content, ensure_ascii=False, separators=(',', ':'))};\n"
+    (site / "search" / "index.js").write_text(script, "utf-8")
+    theirs.write_text(json.dumps({**gathered, "docs": []}, separators=(",", ":")), "utf-8")
+
+
+def _pages(docs: list[dict[str, Any]], project: Project) -> list[dict[str, Any]]:
+    """Return the pages with their sections; fields that are empty are left out."""
+    ledger = project.fragments.parent / "ledger.json"
+    questions = {f"{e['id']}.html": e for e in json.loads(ledger.read_text("utf-8"))} if ledger.is_file() else {}
+    titles = {doc["location"]: _plain(doc["title"]) for doc in docs}
+    pages: dict[str, dict[str, Any]] = {}
+    for doc in docs:
+        address, _, anchor = doc["location"].partition("#")
+        title, text = _plain(doc["title"]), _plain(doc["text"])
+        if not anchor:
+            known = questions.get(address, {})
+            chapter = titles.get(f"{address.rpartition('/')[0]}/index.html") if known else None
+            page = {
+                "at": address,
+                "title": title,
+                "chapter": chapter,
+                "tags": doc.get("tags"),
+                "boost": doc.get("boost"),
+                "qa": known.get("qa"),
+                "description": known.get("description"),
+                "asks": known.get("asks"),
+                "aliases": known.get("aliases"),
+            }
+            pages[address] = {key: value for key, value in page.items() if value} | {"sections": []}
+        if address not in pages:
+            continue
+        if title in _LEFT_OUT:
+            if words := _WORDS.search(text):
+                pages[address]["words"] = words[1]
+        else:
+            pages[address]["sections"].append([anchor, title if anchor else "", text])
+    return list(pages.values())
+
+
+def _terms(project: Project) -> list[list[list[str]]]:
+    """Return, for each term of the glossary, its names and the numbers of its questions."""
+    try:
+        return [[[*term.names, *term.api], list(term.questions)] for term in read_glossary(project)]
+    except EngineError:  # the build has said so
+        return []
+
+
+def _plain(markup: str) -> str:
+    """Return the text of HTML. The search plugin puts zero-width spaces between words where jieba is installed."""
+    return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", markup.replace("\u200b", "")))).strip()

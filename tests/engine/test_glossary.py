@@ -1,0 +1,79 @@
+"""The glossary: read with every defect named, and what is made from it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.tiny import Tiny
+
+GLOSSARY = """
+- term: 求和
+  en: sum
+  synonyms: [加法, "a+b"]
+  api: [torch.sum, Tensor.sum]
+  means: 把几个数加起来。
+  questions: [04-1]
+
+- term: 商
+  en: quotient
+  means: 除法的结果。
+"""
+
+
+@pytest.fixture
+def worded(tiny: Tiny) -> Tiny:
+    tiny.write("docs/glossary.yml", GLOSSARY)
+    return tiny
+
+
+def test_terms_stand_in_the_glossary_and_hidden_on_their_pages(worded: Tiny) -> None:
+    worded.build()
+    fragments = worded.root / "build/fragments"
+    page = (fragments / "index/glossary.md").read_text("utf-8")
+    assert "**求和**{ #term-1 }　sum、加法、a+b" in page
+    assert '[04-1](04-a/sum.md "一加一等于几？")' in page
+    assert "除法的结果。" in page
+    foot = (fragments / "04-a/sum/foot.md").read_text("utf-8")
+    assert '<p class="qa-words" hidden>求和 · sum · 加法 · a+b · torch.sum · Tensor.sum' in foot
+    assert "quotient" not in foot
+
+
+def test_words_are_escaped(worded: Tiny) -> None:
+    worded.write("docs/glossary.yml", GLOSSARY.replace('"a+b"', "'<script>'"))
+    worded.build()
+    assert "&lt;script&gt;" in (worded.root / "build/fragments/04-a/sum/foot.md").read_text("utf-8")
+    assert "<script>" not in (worded.root / "build/fragments/index/glossary.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "what", "hint"),
+    [
+        ("questions: [04-1]", "questions: [04-9]", 2, "没有编号为“04-9”的问题", ""),
+        ("api: [torch", "apis: [torch", 2, "不认识“apis”", "是不是想写“api”"),
+        ("en: quotient", "en: Sum", 9, "“sum”已经属于“求和”", ""),
+        ("  means: 除法的结果。", "  means:", 9, "条目缺“means”", ""),
+        ("synonyms: [加法,", "synonyms: [加法, 3,", 2, "文字的列表", ""),
+        ("- term: 商", "- 商\n- term: 商", 9, "键: 值", "term、en"),
+        ("en: sum", "en: [sum", 4, "术语表读不懂", ""),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(
+    worded: Tiny, old: str, new: str, line: int, what: str, hint: str
+) -> None:
+    assert old in GLOSSARY
+    worded.write("docs/glossary.yml", GLOSSARY.replace(old, new))
+    problem = worded.problems()[0]
+    assert (problem.path, problem.line) == ("docs/glossary.yml", line)
+    assert what in problem.what
+    assert hint in problem.hint
+
+
+def test_a_glossary_that_is_no_list(worded: Tiny) -> None:
+    worded.write("docs/glossary.yml", "term: 求和\n")
+    assert "列表" in worded.problems()[0].what
+
+
+def test_a_mended_glossary_executes_nothing(worded: Tiny) -> None:
+    worded.build()
+    worded.write("docs/glossary.yml", GLOSSARY.replace("加法", "相加"))
+    assert worded.build().executed == ()
+    assert "相加" in (worded.root / "build/fragments/04-a/sum/foot.md").read_text("utf-8")
