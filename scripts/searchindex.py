@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from engine.glossary import read_glossary
 from engine.project import Project
 
 _TAG = re.compile(r"<[^>]*>")
+_OUTPUT = re.compile(r"<pre>.*?</pre>", re.DOTALL)
+_DECIMAL = re.compile(r"[-+±]?\s?\d+\.\d+(?:e[-+]?\d+)?%?")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = ("相关问题", "又名与下载")  # words of other pages; what the ledger and the glossary say anyway
 _WORDS = re.compile(r"自己跑一遍：下载 \.py 或 \.ipynb\s*(.*)\Z", re.DOTALL)
@@ -26,14 +29,15 @@ def write_search_index(site: Path, project: Project) -> None:
     """Make ``search/index.js`` from the theme's ``search/search_index.json``, and empty that."""
     theirs = site / "search" / "search_index.json"
     gathered = json.loads(theirs.read_text("utf-8"))
-    content = {"pages": _pages(gathered["docs"], project), "terms": _terms(project)}
+    terms = _terms(project)
+    content = {"pages": _pages(gathered["docs"], project, terms), "terms": terms}
     script = f"self.qaIndex = {json.dumps(content, ensure_ascii=False, separators=(',', ':'))};\n"
     (site / "search" / "index.js").write_text(script, "utf-8")
     theirs.write_text(json.dumps({**gathered, "docs": []}, separators=(",", ":")), "utf-8")
 
 
-def _pages(docs: list[dict[str, Any]], project: Project) -> list[dict[str, Any]]:
-    """Return the pages with their sections; fields that are empty are left out."""
+def _pages(docs: list[dict[str, Any]], project: Project, terms: list[list[list[str]]]) -> list[dict[str, Any]]:
+    """Return the pages with their sections; fields that are empty are left out, and words that the terms give."""
     ledger = project.fragments.parent / "ledger.json"
     questions = {f"{e['id']}.html": e for e in json.loads(ledger.read_text("utf-8"))} if ledger.is_file() else {}
     titles = {doc["location"]: _plain(doc["title"]) for doc in docs}
@@ -42,28 +46,40 @@ def _pages(docs: list[dict[str, Any]], project: Project) -> list[dict[str, Any]]
         address, _, anchor = doc["location"].partition("#")
         title, text = _plain(doc["title"]), _plain(doc["text"])
         if not anchor:
-            known = questions.get(address, {})
-            chapter = titles.get(f"{address.rpartition('/')[0]}/index.html") if known else None
+            question = questions.get(address, {})
+            chapter = titles.get(f"{address.rpartition('/')[0]}/index.html") if question else None
             page = {
                 "at": address,
                 "title": title,
                 "chapter": chapter,
                 "tags": doc.get("tags"),
                 "boost": doc.get("boost"),
-                "qa": known.get("qa"),
-                "description": known.get("description"),
-                "asks": known.get("asks"),
-                "aliases": known.get("aliases"),
+                "qa": question.get("qa"),
+                "description": question.get("description"),
+                "asks": question.get("asks"),
+                "aliases": question.get("aliases"),
             }
             pages[address] = {key: value for key, value in page.items() if value} | {"sections": []}
         if address not in pages:
             continue
         if title in _LEFT_OUT:
-            if words := _WORDS.search(text):
-                pages[address]["words"] = words[1]
+            if found := _WORDS.search(text):
+                qa = pages[address].get("qa")
+                known = {_plain(name) for names, numbers in terms if qa in numbers for name in names}
+                pages[address]["words"] = " ".join(word for word in found[1].split(" · ") if word not in known)
         else:
             pages[address]["sections"].append([anchor, title if anchor else "", text])
+    _drop_common_words(list(pages.values()))
     return list(pages.values())
+
+
+def _drop_common_words(pages: list[dict[str, Any]]) -> None:
+    """Drop names in code that every fifth page has: they tell no page from another."""
+    count = Counter(word for page in pages for word in page.get("words", "").split())
+    limit = max(5, sum("words" in page for page in pages) // 5)
+    for page in pages:
+        if "words" in page:
+            page["words"] = " ".join(word for word in page["words"].split() if count[word] <= limit)
 
 
 def _terms(project: Project) -> list[list[list[str]]]:
@@ -75,5 +91,9 @@ def _terms(project: Project) -> list[list[list[str]]]:
 
 
 def _plain(markup: str) -> str:
-    """Return the text of HTML. The search plugin puts zero-width spaces between words where jieba is installed."""
+    """Return the text of HTML, without the measured numbers of outputs: nobody looks for them.
+
+    The search plugin puts zero-width spaces between words where jieba is installed.
+    """
+    markup = _OUTPUT.sub(lambda output: _DECIMAL.sub(" ", output.group()), markup)
     return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", markup.replace("\u200b", "")))).strip()

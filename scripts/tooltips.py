@@ -20,7 +20,8 @@ from engine.glossary import Term, read_glossary
 from engine.project import find_root, load_project
 
 _LEFT_ALONE = {"h1", "h2", "h3", "h4", "h5", "h6", "a", "abbr", "code", "pre", "math", "svg", "summary", "kbd"}
-_HEADING_OF_BOX = "admonition-title"
+# The headings of boxes, and what is not prose: the glossary itself, lists of links.
+_CLASSES_LEFT_ALONE = {"admonition-title", "qa-glossary", "qa-questions", "qa-tags", "qa-apis", "qa-map", "qa-foot"}
 _SHORTEST = 2
 
 
@@ -63,7 +64,7 @@ class _Tooltips(Treeprocessor):
 
     def _mark(self, element: ElementTree.Element) -> None:
         """Mark first uses in an element, in the order of reading."""
-        if element.tag in _LEFT_ALONE or _HEADING_OF_BOX in (element.get("class") or ""):
+        if element.tag in _LEFT_ALONE or _CLASSES_LEFT_ALONE.intersection((element.get("class") or "").split()):
             return
         children = list(element)
         element.text, new = self._split(element.text)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from engine.errors import PageError, Problem
-from engine.markup import text
+from engine.markup import text, wrapped
 from engine.pages import Page, suggest
 from engine.project import Project
 
@@ -108,7 +108,7 @@ def words_of(page: Page, terms: Sequence[Term]) -> list[str]:
 
 
 def glossary_fragment(terms: Sequence[Term], links: dict[str, str]) -> str:
-    """Return the glossary as a definition of each term, in alphabetical order of what readers see.
+    """Return the glossary: each term with its other names, what it is, its API, and where more is said.
 
     Args:
         terms: all terms.
@@ -124,4 +124,4 @@ def glossary_fragment(terms: Sequence[Term], links: dict[str, str]) -> str:
         if found := [links[number] for number in term.questions if number in links]:
             lines.append("问题：" + "、".join(found))
         parts.append("<br>\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    return wrapped("qa-glossary", "\n\n".join(parts))

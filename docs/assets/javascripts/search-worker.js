@@ -10,7 +10,7 @@
 const INDEX = "../../search/index.js"; // from this script
 const K1 = 1.2;
 const B = 0.6;
-const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 1.6, word: 0.8, text: 1 };
+const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 1.6, name: 1.6, word: 0.8, text: 1 };
 const TERM = [3, 2.2, 1.6, 1.3, 1.1]; // of a term of the glossary, by the place of the question in its list
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
@@ -109,7 +109,7 @@ function setUp(data) {
         page.length += light;
       }
     };
-    const { title, asks = [], aliases = [], tags = [], description = "", words = "" } = page;
+    let { title, asks = [], aliases = [], tags = [], description = "", words = "" } = page;
     add(title, WEIGHT.title);
     add(description, WEIGHT.description);
     for (const ask of asks) add(ask, WEIGHT.ask);
@@ -117,7 +117,12 @@ function setUp(data) {
     add(tags.join(" "), WEIGHT.tag);
     add(words, WEIGHT.word);
     for (const token of new Set(named([title, ...asks].join("\n")))) count(token, 1);
-    for (const [token, weight] of byQuestion.get(page.qa) ?? []) count(token, weight);
+    for (const [token, weight] of byQuestion.get(page.qa) ?? []) {
+      count(token, weight);
+      const names = data.terms[+token.slice(1)][0].join("\n");
+      add(names, (WEIGHT.name * weight) / TERM[0]);
+      words += `\n${names}`;
+    }
     page.sections = page.sections.map(([anchor, heading, text]) => {
       add(heading, WEIGHT.section);
       add(text, WEIGHT.text);
