@@ -78,6 +78,8 @@ class Visit:
     base: str
     outside: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    milliseconds: float = 0.0
+    """What the last search took, from the key to the results on the page."""
 
     def __post_init__(self) -> None:
         self.page.on("request", self._request)
@@ -103,13 +105,22 @@ class Visit:
         """Type into the search box; return the addresses of the results, best first."""
         self.page.click(".md-search__input")
         self.page.fill(".md-search__input", text)
-        self.page.keyboard.press("End")  # the theme listens to keys
-        meta = self.page.locator(".md-search-result__meta")
-        self.page.wait_for_function(
-            "() => /[0-9]|没有找到/.test(document.querySelector('.md-search-result__meta').textContent)",
-            timeout=15_000,
+        # The theme listens to keys. The list of results is made anew with each answer of the search's worker.
+        self.milliseconds = self.page.evaluate(
+            """() => new Promise((resolve) => {
+                const start = performance.now();
+                const list = document.querySelector(".md-search-result__list");
+                const observer = new MutationObserver(() => {
+                    if (!list.children.length) return;
+                    observer.disconnect();
+                    resolve(performance.now() - start);
+                });
+                observer.observe(list, { childList: true });
+                const input = document.querySelector(".md-search__input");
+                input.dispatchEvent(new KeyboardEvent("keyup", { key: "End", bubbles: true }));
+                setTimeout(() => resolve(15000), 15000);
+            })"""
         )
-        assert meta.is_visible()
         links = self.page.locator(".md-search-result__link").evaluate_all("links => links.map(a => a.href)")
         return [link.split("#")[0].split("?")[0].removeprefix(self.base + "/") for link in links]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 import pytest
 import yaml
@@ -202,12 +203,75 @@ def test_the_themes_search_worker_is_replaced(site: Path) -> None:
 
 
 def test_the_index_of_the_search_holds_words_apis_and_errors(site: Path) -> None:
-    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
-    text = "".join(entry["title"] + entry["text"] for entry in index["docs"])
-    for needle in ("张量", "contiguous", "view size is not compatible", "untyped_storage", "也有人这样问"):
+    text = (site / "search" / "index.js").read_text("utf-8")
+    for needle in (
+        "张量",
+        "contiguous",
+        "view size is not compatible",
+        "untyped_storage",
+        "权重衰退",
+        "weight decay",
+    ):
         assert needle in text, needle
-    assert "DejaVu" not in text
-    assert (site / "search" / "search_index.js").is_file()  # for file://
+    for needle in ("DejaVu", "import torch", "相关问题", "又名与下载"):
+        assert needle not in text, needle
+    index = search_index(site)
+    assert {page["qa"] for page in index["pages"] if "qa" in page} == {q["qa"] for q in QUESTIONS.values()}
+    assert all(page["sections"] for page in index["pages"])
+
+
+def test_the_search_weighs_little_and_nothing_before_it_is_used(site: Path) -> None:
+    used = [site / "search" / "index.js", site / "assets" / "javascripts" / "search-worker.js"]
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in used) <= 150_000
+    for name in ("search_index.json", "search_index.js"):  # what the theme loads with each page, and from disk
+        assert (site / "search" / name).stat().st_size < 500
+
+
+def test_every_tag_has_a_page_that_lists_its_questions(site: Path) -> None:
+    for question, front in QUESTIONS.items():
+        page = read(site / f"{question}.html")
+        for tag in front["tags"]:  # type: ignore[attr-defined]
+            assert f"../tags/{quote(tag)}.html" in page.links or f"../tags/{tag}.html" in page.links
+            lists = read(site / "tags" / f"{tag}.html")
+            assert f"../{question}.html" in lists.links
+
+
+def test_related_questions_lead_both_ways(site: Path) -> None:
+    leads = {}
+    for question in QUESTIONS:
+        source = read(site / f"{question}.html").source
+        section = source[source.index('id="相关问题"') : source.index('id="又名与下载"')]
+        here = (site / question).parent
+        leads[question] = {
+            (here / link).resolve().relative_to(site.resolve()).as_posix().removesuffix(".html")
+            for link in re.findall(r'href="([^"#]+\.html)"', section)
+        }
+        assert leads[question], question
+    assert [(a, b) for a, found in leads.items() for b in found if a not in leads[b]] == []
+
+
+def test_terms_of_the_glossary_explain_themselves(site: Path) -> None:
+    for question in QUESTIONS:
+        found = read(site / f"{question}.html").having("qa-term")
+        assert found, question
+        titles = [values["title"] for values in found]
+        assert len(titles) == len(set(titles)), question
+    assert not read(site / "glossary.html").having("qa-term")
+
+
+def test_maps_and_lists_hold_every_question(site: Path) -> None:
+    for name in ("find", "map"):
+        links = set(read(site / f"{name}.html").links)
+        assert {f"{question}.html" for question in QUESTIONS} <= links, name
+    for question in QUESTIONS:
+        chapter = question.partition("/")[0]
+        assert f"{question.partition('/')[2]}.html" in read(site / chapter / "index.html").links
+
+
+def search_index(site: Path) -> dict[str, list[dict[str, object]]]:
+    text = (site / "search" / "index.js").read_text("utf-8")
+    index: dict[str, list[dict[str, object]]] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    return index
 
 
 def test_every_page_is_reached_from_the_front_page(site: Path) -> None:
