@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: serve site run test check clean help
+.PHONY: serve site run test bench clean help
 
 serve: $(VENV)/.installed  ## 安装、执行没有缓存的实验、打开 http://127.0.0.1:8000
 	$(BIN)/mkdocs serve --livereload
@@ -23,8 +23,11 @@ test: $(VENV)/.installed  ## 代码检查与全部测试
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+bench: $(VENV)/.installed .bench/venv/.installed  ## 与同类工具比较速度；要半小时以上，机器上不要做别的事
+	PYTHONPATH=scripts $(BIN)/python -m bench $(BENCH)
+
 clean:  ## 删除生成的一切，保留缓存与虚拟环境
-	rm -rf build site docs/downloads docs/assets/fonts
+	rm -rf build site docs/downloads docs/tags docs/assets/fonts
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,4 +36,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "需要 Python 3.11 或更新的版本：make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,cluster]'
+	touch $@
+
+# The peers have an environment of their own; torch and what else the experiments import comes from ours.
+.bench/venv/.installed: scripts/bench/requirements.txt $(VENV)/.installed
+	$(PYTHON) -m venv .bench/venv
+	.bench/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > "$$(.bench/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/ours.pth"
 	touch $@

@@ -12,6 +12,7 @@ const K1 = 1.2;
 const B = 0.6;
 const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 1.6, name: 1.6, word: 0.8, text: 1 };
 const TERM = [3, 2.2, 1.6, 1.3, 1.1]; // of a term of the glossary, by the place of the question in its list
+const LIKE = 1; // of a title, an answer or another way to ask that is like the query
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
 const TYPO = 0.5;
@@ -75,6 +76,13 @@ function* named(text) {
   }
 }
 
+// The tokens of a sentence that says or asks something, what only makes it a question left out.
+function* meant(text) {
+  const bare = normal(text).replace(ASKING, " ");
+  yield* tokens(/[\p{L}\p{N}]/u.test(bare) ? bare : text, true);
+  for (const token of named(text)) yield [token, 1];
+}
+
 function setUp(data) {
   pages = data.pages;
   const byFirst = new Map();
@@ -129,10 +137,28 @@ function setUp(data) {
       const lower = normal(`${heading}\n${text}`).toLowerCase();
       return { location: anchor ? `${page.at}#${anchor}` : page.at, anchor, title: heading || title, text, lower };
     });
+    page.sentences = [title, description, ...asks].filter(Boolean).map((text) => new Map(meant(text)));
     page.lower = [title, description, ...asks, ...aliases, words].map((part) => normal(part).toLowerCase())
       .concat(page.sections.map((section) => section.lower)).join("\n");
   });
   average = pages.reduce((sum, page) => sum + page.length, 0) / (pages.length || 1);
+  for (const page of pages) for (const sentence of page.sentences) sentence.norm = norm(sentence);
+}
+
+// How much a token tells: the fewer pages have it, the more.
+function rarity(token) {
+  const df = index.get(token)?.size ?? 0;
+  return Math.log(1 + (pages.length - df + 0.5) / (df + 0.5));
+}
+
+const norm = (sentence) =>
+  Math.sqrt([...sentence].reduce((sum, [token, weight]) => sum + (weight * rarity(token)) ** 2, 0)) || 1;
+
+// How alike two sentences are: the cosine of their tokens, each as heavy as it tells.
+function likeness(a, normOfA, b) {
+  let sum = 0;
+  for (const [token, weight] of a) if (b.has(token)) sum += weight * b.get(token) * rarity(token) ** 2;
+  return sum / (normOfA * b.norm);
 }
 
 // Whether b can be made of a by at most `limit` insertions, deletions, substitutions and swaps.
@@ -169,11 +195,9 @@ function expand(token, last) {
 
 function search(query) {
   const text = normal(query).trim();
-  const bare = text.replace(ASKING, " ");
   const wanted = new Map();
-  const want = (token, weight) => wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
-  for (const [token, weight] of tokens(/[\p{L}\p{N}]/u.test(bare) ? bare : text, true)) want(token, weight);
-  for (const token of named(text)) want(token, 1);
+  for (const [token, weight] of meant(text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
+  const normOfQuery = norm(wanted);
   const lastRun = [...text.matchAll(RUN)].at(-1)?.[0].toLowerCase();
   const scores = new Map();
   const covered = new Map();
@@ -181,11 +205,11 @@ function search(query) {
   let whole = 0;
   for (const [token, weight] of wanted) {
     const best = new Map(); // page → best of what the token stands for
-    let rarity = Math.log(1 + pages.length); // of a word that is nowhere
+    let tells = Math.log(1 + pages.length); // of a word that is nowhere
     for (const [word, similarity] of expand(token, token === lastRun)) {
       const counts = index.get(word);
-      const idf = Math.log(1 + (pages.length - counts.size + 0.5) / (counts.size + 0.5));
-      rarity = Math.min(rarity, idf);
+      const idf = rarity(word);
+      tells = Math.min(tells, idf);
       words.add(word);
       for (const [number, count] of counts) {
         const norm = 1 - B + (B * pages[number].length) / average;
@@ -193,16 +217,17 @@ function search(query) {
         best.set(number, Math.max(best.get(number) ?? 0, value));
       }
     }
-    whole += weight * rarity;
+    whole += weight * tells;
     for (const [number, value] of best) {
       scores.set(number, (scores.get(number) ?? 0) + weight * value);
-      covered.set(number, (covered.get(number) ?? 0) + weight * rarity);
+      covered.set(number, (covered.get(number) ?? 0) + weight * tells);
     }
   }
   const exact = text.toLowerCase();
   const ranked = [...scores].map(([number, score]) => {
     const page = pages[number];
     let factor = (0.3 + (0.7 * covered.get(number)) / (whole || 1)) * page.boost;
+    factor *= 1 + LIKE * Math.max(...page.sentences.map((sentence) => likeness(wanted, normOfQuery, sentence)));
     if (exact.length > 1 && page.lower.includes(exact)) factor *= 1.3;
     if (exact.length > 1 && normal(page.title).toLowerCase().includes(exact)) factor *= 1.3;
     return [page, score * factor];
