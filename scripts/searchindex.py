@@ -19,7 +19,7 @@ from engine.project import Project
 
 _TAG = re.compile(r"<[^>]*>")
 _OUTPUT = re.compile(r"<pre>.*?</pre>", re.DOTALL)
-_DECIMAL = re.compile(r"[-+±]?\s?\d+\.\d+(?:e[-+]?\d+)?%?")
+_MESSAGE = re.compile(r"[A-Za-z]+(?:Error|Warning)\b|(?:[A-Za-z'()\[\]_.]+,? ){3}[A-Za-z]+")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = ("相关问题", "又名与下载")  # words of other pages; what the ledger and the glossary say anyway
 _WORDS = re.compile(r"自己跑一遍：下载 \.py 或 \.ipynb\s*(.*)\Z", re.DOTALL)
@@ -85,15 +85,19 @@ def _drop_common_words(pages: list[dict[str, Any]]) -> None:
 def _terms(project: Project) -> list[list[list[str]]]:
     """Return, for each term of the glossary, its names and the numbers of its questions."""
     try:
-        return [[[*term.names, *term.api], list(term.questions)] for term in read_glossary(project)]
+        return [[[*term.names, *term.api, *term.typed], list(term.questions)] for term in read_glossary(project)]
     except EngineError:  # the build has said so
         return []
 
 
 def _plain(markup: str) -> str:
-    """Return the text of HTML, without the measured numbers of outputs: nobody looks for them.
+    """Return the text of HTML; of an output only messages, as people paste those and nobody looks for numbers.
 
     The search plugin puts zero-width spaces between words where jieba is installed.
     """
-    markup = _OUTPUT.sub(lambda output: _DECIMAL.sub(" ", output.group()), markup)
+    markup = _OUTPUT.sub(lambda output: _messages(output.group()), markup)
     return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", markup.replace("\u200b", "")))).strip()
+
+
+def _messages(output: str) -> str:
+    return "\n".join(line for line in output.splitlines() if _MESSAGE.search(_TAG.sub("", line)))

@@ -14,8 +14,8 @@ from engine.pages import Page, suggest
 from engine.project import Project
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_KEYS = ("term", "en", "synonyms", "api", "means", "questions")
-_LISTS = ("synonyms", "api", "questions")
+_KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
+_LISTS = ("synonyms", "typed", "api", "questions")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Term:
         term: the usual Chinese word, or an English one where that is what everybody says.
         en: its English name.
         synonyms: other words for it, in either language, abbreviations and spellings.
+        typed: what else people type who mean it: slang, symptoms, misspellings. For the search alone, never shown.
         api: names in PyTorch and other libraries, e.g. ``torch.nn.Conv2d``, ``Tensor.view``, ``drop_last``.
         means: what it is, in one sentence.
         questions: numbers of the questions about it, the most fitting first.
@@ -34,13 +35,14 @@ class Term:
     term: str
     en: str
     synonyms: tuple[str, ...]
+    typed: tuple[str, ...]
     api: tuple[str, ...]
     means: str
     questions: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All words for it."""
+        """All words for it that may be shown."""
         return tuple(dict.fromkeys((self.term, self.en, *self.synonyms)))
 
 
@@ -71,7 +73,7 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
         if not found:
             lists = {key: tuple(raw.get(key) or ()) for key in _LISTS}
             term = Term(raw["term"], raw["en"], means=raw["means"], **lists)
-            for word in {word.lower() for word in term.names}:
+            for word in {word.lower() for word in (*term.names, *term.typed)}:
                 if word in claimed:
                     found.append(Problem(name, line, f"“{word}”已经属于“{claimed[word]}”"))
                 claimed[word] = term.term

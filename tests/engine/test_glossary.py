@@ -9,6 +9,7 @@ GLOSSARY = """
 - term: 求和
   en: sum
   synonyms: [加法, "a+b"]
+  typed: [加起来]
   api: [torch.sum, Tensor.sum]
   means: 把几个数加起来。
   questions: [04-1]
@@ -35,6 +36,7 @@ def test_terms_stand_in_the_glossary_and_hidden_on_their_pages(worded: Tiny) -> 
     foot = (fragments / "04-a/sum/foot.md").read_text("utf-8")
     assert '<p class="qa-words" hidden>求和 · sum · 加法 · a+b · torch.sum · Tensor.sum' in foot
     assert "quotient" not in foot
+    assert "加起来" not in page.replace("把几个数加起来", "") + foot  # for the search alone
 
 
 def test_words_are_escaped(worded: Tiny) -> None:
@@ -49,10 +51,10 @@ def test_words_are_escaped(worded: Tiny) -> None:
     [
         ("questions: [04-1]", "questions: [04-9]", 2, "没有编号为“04-9”的问题", ""),
         ("api: [torch", "apis: [torch", 2, "不认识“apis”", "是不是想写“api”"),
-        ("en: quotient", "en: Sum", 9, "“sum”已经属于“求和”", ""),
-        ("  means: 除法的结果。", "  means:", 9, "条目缺“means”", ""),
+        ("en: quotient", "en: Sum", 10, "“sum”已经属于“求和”", ""),
+        ("  means: 除法的结果。", "  means:", 10, "条目缺“means”", ""),
         ("synonyms: [加法,", "synonyms: [加法, 3,", 2, "文字的列表", ""),
-        ("- term: 商", "- 商\n- term: 商", 9, "键: 值", "term、en"),
+        ("- term: 商", "- 商\n- term: 商", 10, "键: 值", "term、en"),
         ("en: sum", "en: [sum", 4, "术语表读不懂", ""),
     ],
 )

@@ -12,7 +12,6 @@ const K1 = 1.2;
 const B = 0.6;
 const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 1.6, name: 1.6, word: 0.8, text: 1 };
 const TERM = [3, 2.2, 1.6, 1.3, 1.1]; // of a term of the glossary, by the place of the question in its list
-const LIKE = 1; // of a title, an answer or another way to ask that is like the query
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
 const TYPO = 0.5;
@@ -76,7 +75,7 @@ function* named(text) {
   }
 }
 
-// The tokens of a sentence that says or asks something, what only makes it a question left out.
+// The tokens of a query, what only makes it a question left out.
 function* meant(text) {
   const bare = normal(text).replace(ASKING, " ");
   yield* tokens(/[\p{L}\p{N}]/u.test(bare) ? bare : text, true);
@@ -137,28 +136,16 @@ function setUp(data) {
       const lower = normal(`${heading}\n${text}`).toLowerCase();
       return { location: anchor ? `${page.at}#${anchor}` : page.at, anchor, title: heading || title, text, lower };
     });
-    page.sentences = [title, description, ...asks].filter(Boolean).map((text) => new Map(meant(text)));
     page.lower = [title, description, ...asks, ...aliases, words].map((part) => normal(part).toLowerCase())
       .concat(page.sections.map((section) => section.lower)).join("\n");
   });
   average = pages.reduce((sum, page) => sum + page.length, 0) / (pages.length || 1);
-  for (const page of pages) for (const sentence of page.sentences) sentence.norm = norm(sentence);
 }
 
 // How much a token tells: the fewer pages have it, the more.
 function rarity(token) {
   const df = index.get(token)?.size ?? 0;
   return Math.log(1 + (pages.length - df + 0.5) / (df + 0.5));
-}
-
-const norm = (sentence) =>
-  Math.sqrt([...sentence].reduce((sum, [token, weight]) => sum + (weight * rarity(token)) ** 2, 0)) || 1;
-
-// How alike two sentences are: the cosine of their tokens, each as heavy as it tells.
-function likeness(a, normOfA, b) {
-  let sum = 0;
-  for (const [token, weight] of a) if (b.has(token)) sum += weight * b.get(token) * rarity(token) ** 2;
-  return sum / (normOfA * b.norm);
 }
 
 // Whether b can be made of a by at most `limit` insertions, deletions, substitutions and swaps.
@@ -197,7 +184,6 @@ function search(query) {
   const text = normal(query).trim();
   const wanted = new Map();
   for (const [token, weight] of meant(text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
-  const normOfQuery = norm(wanted);
   const lastRun = [...text.matchAll(RUN)].at(-1)?.[0].toLowerCase();
   const scores = new Map();
   const covered = new Map();
@@ -227,7 +213,6 @@ function search(query) {
   const ranked = [...scores].map(([number, score]) => {
     const page = pages[number];
     let factor = (0.3 + (0.7 * covered.get(number)) / (whole || 1)) * page.boost;
-    factor *= 1 + LIKE * Math.max(...page.sentences.map((sentence) => likeness(wanted, normOfQuery, sentence)));
     if (exact.length > 1 && page.lower.includes(exact)) factor *= 1.3;
     if (exact.length > 1 && normal(page.title).toLowerCase().includes(exact)) factor *= 1.3;
     return [page, score * factor];
