@@ -16,8 +16,8 @@ from engine.project import load_project
 from quick_serve import TemplateCache, install
 from searchindex import write_search_index
 
-# What Pygments marks and the theme draws like any other text: names, spaces; punctuation nearly so.
-_UNCOLOURED = re.compile(r'<span class="[nwp]">([^<]*)</span>')
+# What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
+_UNCOLOURED = re.compile(r'<span class="[nwpo]">([^<]*)</span>')
 _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
 

@@ -22,22 +22,20 @@ _OUTPUT = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 _MESSAGE = re.compile(r"[A-Za-z]+(?:Error|Warning)\b|(?:[A-Za-z'()\[\]_.]+,? ){3}[A-Za-z]+")
 _SPACE = re.compile(r"\s+")
 _LEFT_OUT = ("相关问题", "又名与下载")  # words of other pages; what the ledger and the glossary say anyway
-_WORDS = re.compile(r"自己跑一遍：下载 \.py 或 \.ipynb\s*(.*)\Z", re.DOTALL)
 
 
 def write_search_index(site: Path, project: Project) -> None:
     """Make ``search/index.js`` from the theme's ``search/search_index.json``, and empty that."""
     theirs = site / "search" / "search_index.json"
     gathered = json.loads(theirs.read_text("utf-8"))
-    terms = _terms(project)
-    content = {"pages": _pages(gathered["docs"], project, terms), "terms": terms}
+    content = {"pages": _pages(gathered["docs"], project), "terms": _terms(project)}
     script = f"self.qaIndex = {json.dumps(content, ensure_ascii=False, separators=(',', ':'))};\n"
     (site / "search" / "index.js").write_text(script, "utf-8")
     theirs.write_text(json.dumps({**gathered, "docs": []}, separators=(",", ":")), "utf-8")
 
 
-def _pages(docs: list[dict[str, Any]], project: Project, terms: list[list[list[str]]]) -> list[dict[str, Any]]:
-    """Return the pages with their sections; fields that are empty are left out, and words that the terms give."""
+def _pages(docs: list[dict[str, Any]], project: Project) -> list[dict[str, Any]]:
+    """Return the pages with their sections; fields that are empty are left out."""
     ledger = project.fragments.parent / "ledger.json"
     questions = {f"{e['id']}.html": e for e in json.loads(ledger.read_text("utf-8"))} if ledger.is_file() else {}
     titles = {doc["location"]: _plain(doc["title"]) for doc in docs}
@@ -58,16 +56,12 @@ def _pages(docs: list[dict[str, Any]], project: Project, terms: list[list[list[s
                 "description": question.get("description"),
                 "asks": question.get("asks"),
                 "aliases": question.get("aliases"),
+                "words": question.get("words"),
             }
             pages[address] = {key: value for key, value in page.items() if value} | {"sections": []}
         if address not in pages:
             continue
-        if title in _LEFT_OUT:
-            if found := _WORDS.search(text):
-                qa = pages[address].get("qa")
-                known = {_plain(name) for names, numbers in terms if qa in numbers for name in names}
-                pages[address]["words"] = " ".join(word for word in found[1].split(" · ") if word not in known)
-        else:
+        if title not in _LEFT_OUT:
             pages[address]["sections"].append([anchor, title if anchor else "", text])
     _drop_common_words(list(pages.values()))
     return list(pages.values())
@@ -75,11 +69,11 @@ def _pages(docs: list[dict[str, Any]], project: Project, terms: list[list[list[s
 
 def _drop_common_words(pages: list[dict[str, Any]]) -> None:
     """Drop names in code that every fifth page has: they tell no page from another."""
-    count = Counter(word for page in pages for word in page.get("words", "").split())
+    count = Counter(word for page in pages for word in page.get("words", ()))
     limit = max(5, sum("words" in page for page in pages) // 5)
     for page in pages:
         if "words" in page:
-            page["words"] = " ".join(word for word in page["words"].split() if count[word] <= limit)
+            page["words"] = " ".join(word for word in page["words"] if count[word] <= limit)
 
 
 def _terms(project: Project) -> list[list[list[str]]]:

@@ -21,7 +21,7 @@ from engine.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.errors import EngineError, Problem, RunError, UsageError
 from engine.experiment import Experiment, parse_experiment
 from engine.explain import reasons
-from engine.glossary import Term, glossary_fragment, read_glossary, words_of
+from engine.glossary import Term, glossary_fragment, read_glossary
 from engine.key import ingredients, key_of
 from engine.ledger import Entry
 from engine.memo import Memo
@@ -313,8 +313,7 @@ def _write_ledger(
         problems += ledger.check_entry(entry)
         folder = project.fragments / entry.page.id
         files[folder / "claims.md"] = ledger.claims_fragment(entry.page)
-        words = [*words_of(entry.page, terms), *references.words_in_code(entry.experiment)]
-        files[folder / "foot.md"] = ledger.foot_fragment(entry, list(dict.fromkeys(words)))
+        files[folder / "foot.md"] = ledger.foot_fragment(entry)
     if whole:
         fragments = (ledger.errata_fragment(entries), ledger.report_fragment(entries))
         files |= {project.fragments / name: text for name, text in zip(LEDGER_FRAGMENTS, fragments, strict=True)}

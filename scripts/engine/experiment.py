@@ -220,6 +220,11 @@ def used_names(source: str) -> set[str]:
     return names
 
 
+def words_in_code(experiment: Experiment) -> list[str]:
+    """Return the names in an experiment's code that a reader may search for."""
+    return sorted({name.strip(".=") for name in experiment.uses if not name.startswith("matplotlib")})
+
+
 def _is_docstring(source: str) -> bool:
     body = ast.parse(source).body
     return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)

@@ -10,7 +10,7 @@ import yaml
 
 from engine.errors import PageError, Problem
 from engine.markup import text, wrapped
-from engine.pages import Page, suggest
+from engine.pages import suggest
 from engine.project import Project
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -101,12 +101,6 @@ def _defects(raw: Any, project: Project) -> Iterable[tuple[str, str]]:
             for number in values:
                 if number not in project.questions:
                     yield f"没有编号为“{number}”的问题", suggest(number, sorted(project.questions))
-
-
-def words_of(page: Page, terms: Sequence[Term]) -> list[str]:
-    """Return all words of the terms that a question is about: what else a reader may type to find it."""
-    mine = [term for term in terms if page.qa in term.questions]
-    return list(dict.fromkeys(word for term in mine for word in (*term.names, *term.api)))
 
 
 def glossary_fragment(terms: Sequence[Term], links: dict[str, str]) -> str:

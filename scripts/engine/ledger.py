@@ -5,7 +5,6 @@ A claim is held by a cell that ran and in which an assertion that could have fai
 
 from __future__ import annotations
 
-import html
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from engine.cache import Notebook
 from engine.errors import Problem
-from engine.experiment import Cell, Experiment
+from engine.experiment import Cell, Experiment, words_in_code
 from engine.markup import table, text, wrapped
 from engine.pages import VERDICTS, Claim, Page, qa_order
 from engine.render import download_links, duration, python_version, versions
@@ -75,8 +74,8 @@ def claims_fragment(page: Page) -> str:
     return wrapped("qa-claims", table(("常见说法", "判定", "实验怎么说"), rows))
 
 
-def foot_fragment(entry: Entry, words: Sequence[str] = ()) -> str:
-    """Return what ends a page: other names and other ways to ask, the downloads, and hidden words for searches."""
+def foot_fragment(entry: Entry) -> str:
+    """Return what ends a page: other names and other ways to ask, and the downloads."""
     page, lines = entry.page, []
     if page.aliases:
         lines.append(f"**又名**：{'、'.join(text(alias) for alias in page.aliases)}")
@@ -84,8 +83,6 @@ def foot_fragment(entry: Entry, words: Sequence[str] = ()) -> str:
         lines.append(f"**也有人这样问**：{' '.join(text(ask) for ask in page.asks)}")
     py, notebook = download_links(entry.experiment)
     lines.append(f"**自己跑一遍**：下载 {py} 或 {notebook}")
-    if words:
-        lines.append(f'<p class="qa-words" hidden>{html.escape(" · ".join(words), quote=False)}</p>')
     return "## 又名与下载\n\n" + wrapped("qa-foot", "\n\n".join(lines))
 
 
@@ -152,6 +149,7 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
             "description": entry.page.description,
             "aliases": list(entry.page.aliases),
             "asks": list(entry.page.asks),
+            "words": words_in_code(entry.experiment),
             "seconds": entry.notebook["metadata"]["engine"]["seconds"],
             "assertions": _held(entry),
             "versions": dict(versions(entry.experiment, entry.notebook)),

@@ -160,11 +160,6 @@ def apis_of(experiment: Experiment, terms: Iterable[Term]) -> set[str]:
     }
 
 
-def words_in_code(experiment: Experiment) -> list[str]:
-    """Return the names in an experiment's code that a reader may search for."""
-    return sorted({name.strip(".=") for name in experiment.uses if not name.startswith("matplotlib")})
-
-
 def apis_fragment(entries: Iterable[Entry], terms: Sequence[Term]) -> str:
     """Return which questions use which function or class, by module."""
     users: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))

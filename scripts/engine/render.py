@@ -61,7 +61,7 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
     Raises:
         RunError: a figure without title or caption, or too heavy; an output with an address that changes every time.
     """
-    # Not for the search: it would show code where prose explains. The names in it are among the page's hidden words.
+    # Not for the search: it would show code where prose explains. The names in it reach the index another way.
     blocks = [_fence(cell.source, '.python .qa-code data-search-exclude="1"')]
     figures = 0
     for output in outputs_of(notebook, cell.name):

@@ -14,7 +14,7 @@
       list.innerHTML = links
         .map(
           ([at, title, text]) =>
-            `<li class="md-search-result__item"><a href="${new URL(at, `${base.href}/`)}" class="md-search-result__link" ` +
+            `<li class="md-search-result__item"><a href="${new URL(at, base)}" class="md-search-result__link" ` +
             `tabindex="-1"><article class="md-search-result__article md-typeset" data-md-score="0"><h2>${title}</h2>` +
             `${text}</article></a></li>`,
         )
