@@ -63,6 +63,7 @@ print("块沿对角线重复，块内也沿对角线重复：", toeplitz)
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.8), layout="constrained")
 for ax, A, name in zip(axes, (dense.weight.detach(), M), ("全连接", "3×3 卷积")):
     ax.imshow(A, cmap="RdBu_r", vmin=-A.abs().max(), vmax=A.abs().max())
+    ax.grid(False)
     ax.set(title=name, xlabel="输入像素", ylabel="输出像素")
 assert toeplitz and len(M[M != 0].unique()) == 9
 

@@ -36,6 +36,7 @@ for ax, (name, kernels) in zip(axes, stacks.items()):
     (grad,) = torch.autograd.grad(net(X)[0, :, 4, 4].sum(), X)
     seen = grad.abs().sum((0, 1))
     ax.imshow(seen, cmap="magma")
+    ax.grid(False)
     ax.set(title=name, xlabel="列", ylabel="行", xticks=(0, 4, 8), yticks=(0, 4, 8))
     print(f"{name}：依赖 {seen.count_nonzero()} 个像素、{grad[0, :, 4, 4].count_nonzero()} 个通道")
     assert seen.count_nonzero() == (1 + sum(k - 1 for k in kernels)) ** 2

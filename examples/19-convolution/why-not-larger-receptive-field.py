@@ -41,20 +41,21 @@ for depth in depths:
         h = X = torch.randn(1, 8, *energy.shape, requires_grad=True)
         for _ in range(depth):  # 不填充：最后只剩中心的一个像素
             h = nn.functional.conv2d(h, torch.randn(8, 8, 3, 3) / 6).relu()
-        (grad,) = torch.autograd.grad(h.sum(), X)
-        energy += grad.square().sum((0, 1)) / grad.square().sum().clamp(min=1e-30)
+        power = torch.autograd.grad(h.sum(), X)[0].square().sum((0, 1))  # 梯度的平方
+        energy += power / power.sum().clamp(min=1e-30)
     energies[depth] = energy = energy / energy.sum()
     std.append((energy.sum(0) * torch.arange(-depth, depth + 1) ** 2).sum().sqrt().item())
     boxes = [energy[depth - r : depth + r + 1, depth - r : depth + r + 1].sum() for r in range(depth + 1)]
     width.append(2 * next(r for r, box in enumerate(boxes) if box > 0.95) + 1)
-print("深度 → 标准差（√(2·深度/3)）：", {d: f"{s:.1f}（{(2 * d / 3) ** 0.5:.1f}）" for d, s in zip(depths, std)})
+print("深度：", depths, "，标准差：", [round(s, 1) for s in std])
+print("√(2 × 深度 / 3)：", [round((2 * d / 3) ** 0.5, 1) for d in depths])
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
 axes[0].imshow(energies[16].sqrt(), cmap="magma", extent=(-16.5, 16.5, -16.5, 16.5))
 axes[0].set(title="16 层的梯度", xlabel="横向距离", ylabel="纵向距离")
-axes[1].plot(depths, [2 * d + 1 for d in depths], "s--", label="理论")
-axes[1].plot(depths, width, "o-", label="95% 的梯度")
-axes[1].set(title="感受野的宽度", xlabel="层数", ylabel="像素")
-axes[1].legend()
+axes[0].grid(False)
+for values, style, label in (([2 * d + 1 for d in depths], "s--", "理论"), (width, "o-", "95% 的梯度")):
+    axes[1].plot(depths, values, style, label=label)
+axes[1].set(title="感受野的宽度", xlabel="层数", ylabel="像素"), axes[1].legend()
 assert all(abs(s / (2 * d / 3) ** 0.5 - 1) < 0.15 for d, s in zip(depths, std)) and width[-1] < 0.5 * 65
 
 # %% information
