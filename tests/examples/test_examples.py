@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.examples.plain import Done, forking_context, run_plain
 
 from engine.build import build
 from engine.cache import Cache, Notebook
@@ -41,33 +42,45 @@ def notebook_of(experiment: Experiment) -> Notebook:
 
 
 @pytest.fixture(scope="session")
-def plain_runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Run each experiment that is tested with plain Python, as a reader would who downloaded it, elsewhere."""
+def plain_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """Run each experiment that is tested without the engine, as a reader would who downloaded it, elsewhere."""
     chosen = [e for e in EXPERIMENTS.values() if any(f"[{e.id}]" in item.name for item in request.session.items)]
-    folder = tmp_path_factory.mktemp("elsewhere")
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MPLBACKEND")}
-    environment |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    context = forking_context()
 
-    def run(experiment: Experiment) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(experiment.path)]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    def run(experiment: Experiment) -> Done:
+        return run_plain(context, experiment.path, tmp_path_factory.mktemp("elsewhere"), 600)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip((e.id for e in chosen), pool.map(run, chosen), strict=True))
 
 
 @every
-def test_plain_python_prints_what_the_site_shows(
-    experiment: Experiment, plain_runs: dict[str, subprocess.CompletedProcess[str]]
-) -> None:
-    done = plain_runs[experiment.id]
-    notebook = notebook_of(experiment)
+def test_plain_python_prints_what_the_site_shows(experiment: Experiment, plain_runs: dict[str, Done]) -> None:
+    check_run(experiment, plain_runs[experiment.id])
+
+
+@pytest.mark.parametrize("name", ["04-tensor/reshape-vs-view", "14-numerical-stability/where-nan-and-inf-come-from"])
+def test_on_a_command_line_of_its_own(name: str, tmp_path: Path) -> None:
+    """The same with nothing imported before: ``python examples/….py`` from another folder."""
+    experiment = EXPERIMENTS[name]
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MPLBACKEND")}
+    done = subprocess.run(
+        [sys.executable, str(experiment.path)],
+        cwd=tmp_path,
+        env=environment | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    check_run(experiment, Done(done.returncode, done.stdout, done.stderr))
+
+
+def check_run(experiment: Experiment, done: Done) -> None:
     raises = experiment.cells[-1].raises
     assert done.returncode == (1 if raises else 0), done.stderr
     if raises:
         assert re.search(rf"^{re.escape(raises)}\b|\b{re.escape(raises)}: ", done.stderr, re.MULTILINE)
+    notebook = notebook_of(experiment)
     assert done.stdout == "".join(cell_outputs_text(notebook, cell.name) for cell in experiment.cells)
 
 
