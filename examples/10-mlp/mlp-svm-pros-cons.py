@@ -10,7 +10,6 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC, LinearSVC
 from torch.nn.functional import cross_entropy
-
 def svm(X, y, T, **options):  # 5 份数据 X (5, n, d)、y (5, n) 各训练一个，返回对 T (5, m, d) 的预测
     return [SVC(**{"C": 10, "gamma": 0.1} | options).fit(A, a).predict(B) for A, a, B in zip(X, y, T)]
 
@@ -30,7 +29,6 @@ def mlp(X, y, T, lr=0.003, num_steps=1000, sizes=(128,), act=torch.relu, batch=5
         loss = cross_entropy(logits(X[each, rows]).flatten(0, 1), y[each, rows].flatten(), reduction="sum")
         adam.zero_grad(), (loss / batch).backward(), adam.step(), schedule.step()
     return logits(T).argmax(2).numpy()
-
 # %% tasks
 def errors(X, y, n):
     """一个任务的 5 次划分：SVM 和 MLP 的测试误差 %，(2, 5)；各自的设置在另外 300 个样本上选。"""
@@ -40,7 +38,6 @@ def errors(X, y, n):
     svms = [svm(*data, gamma=g / X.shape[1] / X.var()) for g in (0.03, 0.1, 0.3, 1)]
     wrong = [100 * (np.array(predicted) != label) for predicted in (svms, nets)]  # (设置, 划分, 样本)
     return np.array([w[w[:, :, :300].mean((1, 2)).argmin(), :, 300:].mean(1) for w in wrong])
-
 images, digit = load_digits(return_X_y=True)
 images, rng = images / 16, np.random.default_rng(0)
 noise, signs = rng.normal(0, images.std(), (1797, 256)), rng.choice([-1.0, 1.0], (3000, 60))
@@ -58,15 +55,13 @@ assert (shifted - crafted).min() > 30 and xor[1].max() < 2 and xor[0].min() > 10
 
 # %% plot caption="五个任务上的测试误差，5 次划分的平均与范围。前四个 SVM 更低，样本少、噪声维多时差得最远；最后一个反过来，MLP 学会了只看有用的两维。随机平移的数字换成手工特征，两者的误差都降到几分之一。"
 import matplotlib.pyplot as plt
-
 fig, ax = plt.subplots(figsize=(5.2, 2.8), layout="constrained")
 for i, (name, style) in enumerate((("SVM", "o"), ("MLP", "s"))):
     e = np.array([t[i] for t in table.values()])  # (任务, 划分)
     ax.errorbar(e.mean(1), np.arange(5) + 0.2 * i - 0.1, xerr=np.abs([e.min(1), e.max(1)] - e.mean(1)), fmt=style,
                 capsize=3, label=name)
 ax.set(title="同样的任务，SVM 与 MLP", xlabel="测试误差 %", yticks=range(5), yticklabels=table)
-ax.invert_yaxis()
-ax.legend()
+ax.invert_yaxis(), ax.legend()
 
 # %% tuning
 rows, change = np.stack([np.random.default_rng(s).permutation(1797) for s in range(5)]), {}
@@ -90,7 +85,6 @@ assert change["SVM 的 C"] > 30 and change["SVM 的核，gamma 不变"] > 6 and 
 
 # %% margin
 from sklearn.linear_model import LogisticRegression, Perceptron
-
 pairs = [[], [], []]
 for i, j in ((i, j) for j in range(10) for i in range(j)):
     two = np.random.default_rng(10 * i + j).permutation(np.flatnonzero(np.isin(digit, [i, j])))
@@ -105,7 +99,6 @@ assert gap.mean() > 5 * gap.std() / 45**0.5 and abs(logistic - widest).mean() < 
 
 # %% convex
 from sklearn.metrics.pairwise import rbf_kernel
-
 two = np.isin(digit, [3, 8])
 A, a = images[two], np.where(digit[two] == 3, 1, -1)
 model = SVC(C=10, gamma=0.1, tol=1e-6).fit(A, a)

@@ -62,7 +62,7 @@ print("矩阵 64×64：不为 0 的占", f"{M.count_nonzero().item() / 64**2:.0%
 print("块沿对角线重复，块内也沿对角线重复：", toeplitz)
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.8), layout="constrained")
 for ax, A, name in zip(axes, (dense.weight.detach(), M), ("全连接", "3×3 卷积")):
-    ax.imshow(A, cmap="RdBu_r", vmin=-A.abs().max(), vmax=A.abs().max())
+    ax.imshow(A, cmap="RdBu_r", vmin=-A.abs().max(), vmax=A.abs().max(), interpolation="none")
     ax.grid(False)
     ax.set(title=name, xlabel="输入像素", ylabel="输出像素")
 assert toeplitz and len(M[M != 0].unique()) == 9

@@ -34,8 +34,9 @@ assert linear > 0.1  # 所以没有哪个卷积等于最大池化
 try:
     nn.MaxPool2d(2)(torch.zeros(1, 16, 1, 1))  # 特征图已经比窗口小
 except RuntimeError as error:
-    print("RuntimeError:", error)
-    assert "Output size is too small" in str(error)
+    message = str(error)
+print("RuntimeError:", message)
+assert "Output size is too small" in message
 # %% shift caption="china.jpg 里的 300 块，取景框移动几个像素后，特征改变了多少（0 是不变）。两种池化都改变得少一些，但移动一个像素就已改变一半以上。"
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits, load_sample_images
@@ -71,7 +72,8 @@ data, seeds, num_steps = load_digits(), 5, 400
 order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
 images, y = torch.tensor(data.images, dtype=torch.float32)[order] / 16, torch.tensor(data.target)[order]
 images = pad(images, (6, 6, 6, 6))
-place = lambda dy, dx: images[:, 4 - dy : 16 - dy, 4 - dx : 16 - dx]  # 12×12 的画布，数字离正中 (dy, dx)
+def place(dy, dx):
+    return images[:, 4 - dy : 16 - dy, 4 - dx : 16 - dx]  # 12×12 的画布，数字离正中 (dy, dx)
 shifted = torch.stack([place(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)])  # 第 12 个是正中
 
 def train(augment, lr, strides, *pool):

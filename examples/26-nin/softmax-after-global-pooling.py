@@ -96,7 +96,7 @@ def loss(params, X, y, twice):
 
 # %% train
 def train(twice, num_steps=300, every=30):
-    params, speed = {k: v.detach().clone() for k, v in start.items()}, {k: 0 for k in start}
+    params, speed = {k: v.detach().clone() for k, v in start.items()}, dict.fromkeys(start, 0)
     generator, history = torch.Generator().manual_seed(1), []
     for step in range(1, num_steps + 1):
         batch = torch.randint(1000, (seeds, 32), generator=generator).repeat(4, 1)

@@ -64,7 +64,8 @@ def run(decay, rate, num_steps=300):
 # %% same-run caption="左：训练损失（每 10 次更新的平均）。衰减的线，与不衰减、学习率按指数增大的线完全重合，与普通训练不同。右：第二层权重的长度（对数）。损失重合的两条线，权重一个越来越短，一个越来越长。"
 import matplotlib.pyplot as plt
 
-faster = lambda t: 0.1 * (1 - 0.1 * 0.1) ** -(2 * t + 1)  # η / (1 - ηλ)^(2t+1)
+def faster(t):
+    return 0.1 * (1 - 0.1 * 0.1) ** -(2 * t + 1)  # η / (1 - ηλ)^(2t+1)
 runs = {"衰减": run(0.1, lambda t: 0.1), "学习率增大": run(0, faster), "都不": run(0, lambda t: 0.1)}
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), layout="constrained")
 for (name, (loss, length, move)), style in zip(runs.items(), ("-", "--", ":")):

@@ -89,9 +89,10 @@ from torch.utils.data import DistributedSampler
 
 def saved_bytes(n):  # 前向为反向留下的激活值，参数不算
     saved, params = {}, {p.data_ptr() for p in net.parameters()}
-    note = lambda t: saved.update({t.data_ptr(): t.numel() * t.element_size()}) or t
+    def note(t):
+        return saved.update({t.data_ptr(): t.numel() * t.element_size()}) or t
     with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-        loss = net(X[:n]).square().mean()
+        net(X[:n]).square().mean()
     return sum(size for address, size in saved.items() if address not in params)
 
 

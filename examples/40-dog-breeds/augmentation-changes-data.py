@@ -25,7 +25,6 @@ class Patches(Dataset):
     def __getitem__(self, i):
         return self.transform(self.images[i])  # 取到才变换；存着的是原图
 
-
 # %% epochs caption="40 张照片小块训练 20 轮，网络一共见过多少张不同的图。不增广永远是 40 张；翻转至多 80 张；离线存 4 份是 160 张；随机裁剪几乎每次都是新的。"
 import matplotlib.pyplot as plt
 
@@ -89,8 +88,10 @@ def train(pool, pool_labels, online):
     """10 个种子一起训练；pool (10, m, 64)。返回参数与每 100 次更新的测试准确率 (10, 10)。"""
     params = [(torch.randn(seeds, a, b) * (2 / a) ** 0.5).requires_grad_() for a, b in ((64, 128), (128, 10))]
     params += [torch.zeros(seeds, 1, b, requires_grad=True) for b in (128, 10)]
-    net = lambda X: torch.baddbmm(params[3], torch.baddbmm(params[2], X, params[0]).relu(), params[1])
-    accuracy = lambda X: (net(X.view(1, -1, 64).expand(seeds, -1, -1)).argmax(2) == y[1200:]).float().mean(1) * 100
+    def net(X):
+        return torch.baddbmm(params[3], torch.baddbmm(params[2], X, params[0]).relu(), params[1])
+    def accuracy(X):
+        return (net(X.view(1, -1, 64).expand(seeds, -1, -1)).argmax(2) == y[1200:]).float().mean(1) * 100
     optimizer, history = torch.optim.Adam(params, lr), []
     for step in range(1, num_steps + 1):
         batch = torch.randint(pool.shape[1], (seeds, 50))
@@ -105,7 +106,6 @@ def train(pool, pool_labels, online):
     with torch.no_grad():
         noisy = torch.stack([accuracy(augment(X[1200:])) for _ in range(10)])  # 测试集也增广，重复 10 次
     return torch.stack(history), noisy
-
 
 # %% compare caption="在 8×8 数字上，更新次数相同，10 个种子的平均与标准误。200 张原图最低；离线多存 4 份变换好的好一些；每次重新变换更好；真的有 1,000 张不同的图，好得多。"
 few, many = X[subsets[:, :200]].flatten(2), X[subsets].flatten(2)  # (10, 200, 64) 与 (10, 1000, 64)

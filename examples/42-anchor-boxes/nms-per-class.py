@@ -13,7 +13,6 @@ def my_nms(boxes, scores, threshold):  # boxes (n, 4) 是左上角和右下角�
     while len(order):
         kept.append(order[0])
         order = order[1:][box_iou(boxes[order[:1]], boxes[order[1:]])[0] <= threshold]
-    return torch.stack(kept)
 
 torch.manual_seed(0)
 corner = torch.rand(300, 40, 2) * 60  # 300 个随机例子，各 40 个框，4 类
@@ -82,7 +81,8 @@ negative, positive = windows[far], torch.take_along_dim(windows, where[..., None
 answer, seeds = one_hot(which.flatten(), 10).float(), 5
 params = [(torch.randn(seeds, a, b) * (2 / a) ** 0.5).requires_grad_() for a, b in ((64, 96), (96, 10))]
 params += [torch.full((seeds, 1, b), v, requires_grad=True) for b, v in ((96, 0.0), (10, -2.0))]
-net = lambda X: torch.baddbmm(params[3], torch.baddbmm(params[2], X, params[0]).relu(), params[1])
+def net(X):
+    return torch.baddbmm(params[3], torch.baddbmm(params[2], X, params[0]).relu(), params[1])
 optimizer = torch.optim.Adam(params, lr=0.005)
 for step in range(1000):
     i, j = torch.randint(len(positive), (seeds, 64)), torch.randint(len(negative), (seeds, 128))

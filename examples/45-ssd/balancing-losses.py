@@ -4,7 +4,7 @@
 能推翻它的结果：相加以后小损失的梯度变了；或者相加与单独训练一样好；或者怎样加权都没有差别。
 """
 
-# %% gradients
+# %% tasks
 import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
@@ -18,8 +18,9 @@ slant = (images * (axis - cx[:, None, None]) * (axis[:, None] - cy[:, None, None
 T = torch.stack([ink, cx, cy, slant], 1)  # 第二个任务：回归墨量、重心、倾斜
 T = 10 * (T - T[:1000].mean(0)) / T[:1000].std(0)  # 单位取小一些，数值就大：平方损失约 100
 X = images.flatten(1) - images.mean()
+print("两个任务：十类分类；回归", tuple(T.shape), "，每一列的标准差", [round(v) for v in T[:1000].std(0).tolist()])
 
-
+# %% gradients
 def make(seeds, copies, hidden=16):
     """两个任务共用的两层和各自的输出层；每个种子的初始值复制给 copies 组。"""
     torch.manual_seed(1)
@@ -38,8 +39,10 @@ def forward(params, batch):  # batch (n, m) 是下标 -> 每个网络的分类�
 # %% sum
 params, everything = make(5, 1), torch.arange(1000).expand(5, -1)
 small, large, _ = forward(params, everything)
-grad = lambda loss: torch.autograd.grad(loss.sum(), params[0], retain_graph=True)[0]  # 共用的第一层
-norm = lambda g: g.flatten(1).norm(dim=1).mean().item()
+def grad(loss):
+    return torch.autograd.grad(loss.sum(), params[0], retain_graph=True)[0]  # 共用的第一层
+def norm(g):
+    return g.flatten(1).norm(dim=1).mean().item()
 alone, other, together = grad(small), grad(large), grad(small + large)
 print(f"损失：分类 {small.mean():.1f}，回归 {large.mean():.0f}，大 {large.mean() / small.mean():.0f} 倍")
 print(f"梯度的大小：分类 {norm(alone):.2f}，回归 {norm(other):.2f}，大 {norm(other) / norm(alone):.0f} 倍")

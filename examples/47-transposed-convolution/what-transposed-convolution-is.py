@@ -11,7 +11,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
 W = torch.randn(3, 2, 3, 3)  # 2 个输入通道，3 个输出通道
-forward = lambda x: conv2d(x.view(1, 2, 7, 7), W, stride=2, padding=1).flatten()
+def forward(x):
+    return conv2d(x.view(1, 2, 7, 7), W, stride=2, padding=1).flatten()
 C = torch.autograd.functional.jacobian(forward, torch.zeros(98))  # 卷积是线性的，它的矩阵就是雅可比
 x, y = torch.randn(98, requires_grad=True), torch.randn(48)  # y 有 3 × 4 × 4 个数
 back = conv_transpose2d(y.view(1, 3, 4, 4), W, stride=2, padding=1).flatten()  # 同一个 W
@@ -64,8 +65,9 @@ assert kept.shape[2] == interpolate(y, size=(8, 8)).shape[2] == 8
 try:
     conv_transpose2d(y, W, stride=2, padding=1, output_padding=2)
 except RuntimeError as error:
-    print("报错：", error)
-    assert "output padding must be smaller than either stride or dilation" in str(error)
+    message = str(error)
+print("报错：", message)
+assert "output padding must be smaller than either stride or dilation" in message
 
 # %% inverse caption="两种核，步幅 2。第一列是原图，第二列是卷积以后；第三列是同一个核的转置卷积：大小回来了，内容没有。第四列是伪逆（最小范数解），同样缺很多。"
 import matplotlib.pyplot as plt
@@ -76,11 +78,13 @@ smooth, slope = torch.tensor([1.0, 2, 1]) / 4, torch.tensor([-1.0, 0, 1])
 kernels = {"模糊": smooth.outer(smooth), "边缘": smooth.outer(slope)}
 fig, axes = plt.subplots(2, 4, figsize=(5.2, 2.9), layout="constrained")
 for row, (name, kernel) in zip(axes, kernels.items()):
-    conv = lambda x: conv2d(x.view(1, 1, 32, 32), kernel.view(1, 1, 3, 3), stride=2, padding=1).flatten()
+    def conv(x):
+        return conv2d(x.view(1, 1, 32, 32), kernel.view(1, 1, 3, 3), stride=2, padding=1).flatten()
     C = torch.autograd.functional.jacobian(conv, torch.zeros(1024))
     x, y = photo.flatten(), conv(photo)
     back, best = C.T @ y, torch.linalg.pinv(C) @ y  # Cᵀy 就是转置卷积
-    lost = lambda z: 1 - torch.corrcoef(torch.stack([z, x]))[0, 1].item() ** 2  # 就算替它选好亮度和对比度
+    def lost(z):
+        return 1 - torch.corrcoef(torch.stack([z, x]))[0, 1].item() ** 2  # 就算替它选好亮度和对比度
     rank = torch.linalg.matrix_rank(C).item()
     print(f"{name}：原图 1024 个数，C 的秩 {rank}；没还原的方差：转置卷积 {lost(back):.0%}，伪逆 {lost(best):.0%}")
     torch.testing.assert_close(conv(best), y)  # 伪逆给的是另一张图，卷积之后却一模一样
@@ -94,7 +98,8 @@ for ax, title in zip(axes[0], ("原图", "卷积后", "转置卷积", "伪逆"))
 
 # %% overlap caption="每个输出位置由几个输入元素相加而成（步幅 2）。3×3 的核除不尽步幅，次数 1、2、4 交替，成棋盘；4×4 的核除得尽，中间处处是 4。"
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
-count = lambda k, stride, n=15: conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, k, k), stride=stride)[0, 0]
+def count(k, stride, n=15):
+    return conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, k, k), stride=stride)[0, 0]
 for ax, k in zip(axes, (3, 4)):
     image = ax.imshow(count(k, 2, 6), vmin=0, vmax=4, interpolation="none")
     ax.grid(False)
@@ -108,7 +113,7 @@ times = {k: count(k, 2)[k:-k, k:-k].unique().int().tolist() for k in (3, 4)}
 print("步幅 2，中间各处是几个元素之和：3×3", times[3], "；4×4", times[4])
 
 # %% orthogonal
-haar = torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]]).view(4, 1, 2, 2) / 2.0
+haar = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).view(4, 1, 2, 2) / 2
 features = conv2d(photo.view(1, 1, 32, 32), haar, stride=2)  # (1, 4, 16, 16)：大小减半，通道变 4 个
 restored = conv_transpose2d(features, haar, stride=2)[0, 0]
 print("4 个正交的 2×2 核，步幅 2：转置卷积与原图最多差", f"{(restored - photo).abs().max():.6f}")

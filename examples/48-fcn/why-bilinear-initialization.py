@@ -31,7 +31,7 @@ assert inside < 1e-4 and edge > 0.05 and random.std() < smooth.std() / 10
 import matplotlib.pyplot as plt
 fig, axes = plt.subplots(1, 3, figsize=(5.2, 2.1), layout="constrained")
 for ax, image, name in zip(axes, (scores, smooth, random), ("输入 8×8", "双线性 256×256", "随机 256×256")):
-    ax.imshow(image[0, 0] if image is scores else image[0, 0, ::6, ::6])
+    ax.imshow(image[0, 0] if image is scores else image[0, 0, ::6, ::6], interpolation="none")
     ax.set(title=name, xticks=[], yticks=[])
 
 # %% data
