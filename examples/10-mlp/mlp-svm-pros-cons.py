@@ -61,7 +61,7 @@ for i, (name, style) in enumerate((("SVM", "o"), ("MLP", "s"))):
     ax.errorbar(e.mean(1), np.arange(5) + 0.2 * i - 0.1, xerr=np.abs([e.min(1), e.max(1)] - e.mean(1)), fmt=style,
                 capsize=3, label=name)
 ax.set(title="同样的任务，SVM 与 MLP", xlabel="测试误差 %", yticks=range(5), yticklabels=table)
-ax.invert_yaxis(), ax.legend()
+ax.legend(), ax.invert_yaxis()
 
 # %% tuning
 rows, change = np.stack([np.random.default_rng(s).permutation(1797) for s in range(5)]), {}

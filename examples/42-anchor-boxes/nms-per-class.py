@@ -7,12 +7,12 @@
 # %% own
 import torch
 from torchvision.ops import batched_nms, box_iou, nms
-
 def my_nms(boxes, scores, threshold):  # boxes (n, 4) 是左上角和右下角；从分数最高的开始，删掉与它重叠太多的
     order, kept = scores.argsort(descending=True), []
     while len(order):
         kept.append(order[0])
         order = order[1:][box_iou(boxes[order[:1]], boxes[order[1:]])[0] <= threshold]
+    return torch.stack(kept)
 
 torch.manual_seed(0)
 corner = torch.rand(300, 40, 2) * 60  # 300 个随机例子，各 40 个框，4 类
