@@ -333,6 +333,7 @@ def _references(
     indexes = {page.chapter: page for page in pages if page.id.endswith("/index")}
     links = {entry.page.qa or "": references.numbered(entry) for entry in entries}
     texts = (
+        references.contents_fragment(entries, indexes),
         references.chapters_fragment(entries, indexes),
         references.tags_fragment(entries, groups),
         references.map_fragment(entries, groups, indexes),

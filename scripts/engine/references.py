@@ -18,7 +18,14 @@ from engine.ledger import Entry, in_order
 from engine.markup import table, text, wrapped
 from engine.pages import VERDICTS, Page
 
-FRAGMENTS = ("index/chapters.md", "index/tags.md", "index/map.md", "index/apis.md", "index/glossary.md")
+FRAGMENTS = (
+    "index/contents.md",
+    "index/chapters.md",
+    "index/tags.md",
+    "index/map.md",
+    "index/apis.md",
+    "index/glossary.md",
+)
 """What any page may include, besides the chapters' own ``<chapter>/questions.md``."""
 
 _LIBRARIES = ("torch", "torchvision", "sklearn", "optuna")
@@ -82,6 +89,13 @@ def questions_fragment(entries: Iterable[Entry], start: str = "") -> str:
             f'<span class="qa-count">{count}</span><br>\n  {text(page.description)}'
         )
     return wrapped("qa-questions", "\n".join(items))
+
+
+def contents_fragment(entries: Iterable[Entry], indexes: Mapping[str, Page]) -> str:
+    """Return the chapters that have questions, each with what its page says of it."""
+    chapters = dict.fromkeys(entry.page.chapter for entry in in_order(entries))
+    pages = [indexes[chapter] for chapter in chapters if chapter in indexes]
+    return "\n".join(f"- [{text(page.title)}]({page.id}.md)：{text(page.description)}" for page in pages) + "\n"
 
 
 def chapters_fragment(entries: Sequence[Entry], indexes: Mapping[str, Page]) -> str:

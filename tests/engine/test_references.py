@@ -12,7 +12,7 @@ from engine.experiment import used_names
 @pytest.fixture
 def three(tiny: Tiny) -> Tiny:
     """Questions 04-1, 04-2 and 04-3; the second names the first."""
-    tiny.write("docs/04-a/index.md", "---\ntitle: 04 第一章\n---\n\n# 04 第一章\n")
+    tiny.write("docs/04-a/index.md", "---\ntitle: 04 第一章\ndescription: 开头。\n---\n\n# 04 第一章\n")
     for number, name in ((2, "two"), (3, "three")):
         tiny.example(
             EXAMPLE.replace("total = 1 + 1", "import torch\n\ntotal = torch.ones(2).sum().int().item()"), name
@@ -55,6 +55,7 @@ def test_lists_by_chapter_and_tag(three: Tiny) -> None:
     assert chapter.index("04-1") < chapter.index("04-2") < chapter.index("04-3")
     assert "等于二。" in chapter
     assert "## [04 第一章](04-a/index.md)" in fragment(three, "index/chapters.md")
+    assert fragment(three, "index/contents.md") == "- [04 第一章](04-a/index.md)：开头。\n"
     tags = fragment(three, "index/tags.md")
     assert '[优化](tags/优化.md){ .md-tag }<span class="qa-count">2</span> 下降' in tags
     page = (three.root / "docs/tags/优化.md").read_text("utf-8")
