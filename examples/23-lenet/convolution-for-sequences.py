@@ -29,7 +29,8 @@ names = ("breast_cancer", "covtype", "digits", "kddcup99", "linnerud", "rcv1", "
          "california_housing", "lfw", "species_distributions", "wine_data")  # scikit-learn 自带的数据说明
 pages = [files("sklearn.datasets.descr").joinpath(f"{name}.rst").read_text("utf-8").lower() for name in names]
 words = [" ".join("".join(c if c in chars else " " for c in page).split()) for page in pages]
-encode = lambda part: torch.tensor([chars.index(c) for c in " ".join(part)])
+def encode(part):
+    return torch.tensor([chars.index(c) for c in " ".join(part)])
 train_text, test_text = encode(words[:7]), encode(words[7:])
 
 def sample(text, start, order=slice(None)):
@@ -47,7 +48,8 @@ assert sorted(forward) == sorted(backward)  # 字母一模一样：先后次序�
 
 # %% nets
 seeds, width = 5, 16
-conv = lambda inputs, outputs, size: nn.Conv1d(seeds * inputs, seeds * outputs, size, groups=seeds)
+def conv(inputs, outputs, size):
+    return nn.Conv1d(seeds * inputs, seeds * outputs, size, groups=seeds)
 
 class GRU(nn.GRU):  # 5 个种子放在一个 GRU 里：块对角以外的权重一直是 0，互不相干
     def __init__(self):

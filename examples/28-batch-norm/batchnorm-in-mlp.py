@@ -43,11 +43,11 @@ from torch.nn.functional import cross_entropy
 
 def relative_updates(act, gain, bn, depth=10, seeds=20):
     """每层 ‖梯度‖ / ‖权重‖：学习率相同时，各层每步走过自身长度的比例。"""
-    torch.manual_seed(0)
-    dims = [64] + [32] * depth + [10]
+    _, dims = torch.manual_seed(0), [64] + [32] * depth + [10]
     Ws = [(torch.randn(seeds, a, c) * (gain / a) ** 0.5).requires_grad_() for a, c in zip(dims, dims[1:])]
+    h = X[:200]
     for i, W in enumerate(Ws):
-        h = (act(h) if i else X[:200]) @ W  # (种子, 样本, 单元)
+        h = (act(h) if i else h) @ W  # (种子, 样本, 单元)
         h = (h - h.mean(1, True)) / (h.std(1, keepdim=True) + 1e-5) if bn and i < depth else h
     grads = torch.autograd.grad(cross_entropy(h.flatten(0, 1), y[:200].repeat(seeds)), Ws)
     return torch.stack([seeds * (g.norm(dim=(1, 2)) / W.norm(dim=(1, 2))).mean() for g, W in zip(grads, Ws)]).detach()
