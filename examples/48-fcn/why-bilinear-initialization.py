@@ -27,7 +27,7 @@ print(f"与 F.interpolate 的最大差：内部不到 1e-4 {bool(inside < 1e-4)}
 print(f"标准差：输入 {scores.std():.3f}，双线性 {smooth.std():.3f}，默认随机 {random.std():.4f}")
 assert inside < 1e-4 and edge > 0.05 and random.std() < smooth.std() / 10
 
-# %% picture caption="还没有训练时，课程里那一层（21 个通道，核 64，步长 32）的输出。中：双线性核把第 0 个通道平滑地放大 32 倍。右：PyTorch 默认的随机核把 21 个通道混在一起，每 32 格重复一个花纹，数值也小得多（颜色各自拉伸）。"
+# %% picture caption="还没有训练时，课程里那一层（21 个通道，核 64，步长 32）的输出。中：双线性核把第 0 个通道平滑地放大 32 倍。右：PyTorch 默认的随机核把 21 个通道混成了噪声，数值也小得多（每 6 个像素画 1 个，颜色各自拉伸）。"
 import matplotlib.pyplot as plt
 fig, axes = plt.subplots(1, 3, figsize=(5.2, 2.1), layout="constrained")
 for ax, image, name in zip(axes, (scores, smooth, random), ("输入 8×8", "双线性 256×256", "随机 256×256")):

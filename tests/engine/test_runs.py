@@ -31,7 +31,7 @@ def test_the_second_build_executes_nothing(tiny: Tiny) -> None:
 def test_outputs_stand_under_their_cell(tiny: Tiny) -> None:
     tiny.build()
     shown = (tiny.root / "build/fragments/04-a/sum/sum.md").read_text("utf-8")
-    assert "``` { .python .qa-code }\ntotal = 1 + 1\n" in shown
+    assert '``` { .python .qa-code data-search-exclude="1" }\ntotal = 1 + 1\n' in shown
     assert '``` { .text .qa-output title="输出" }\n和： 2\n```' in shown
     error = (tiny.root / "build/fragments/04-a/sum/error.md").read_text("utf-8")
     assert '.qa-error title="报错"' in error
