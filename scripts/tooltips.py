@@ -50,13 +50,18 @@ def _names(root: Path, changed: int) -> _Names:  # noqa: ARG001  # read again wh
     return _Names(read_glossary(load_project(root)))
 
 
+@lru_cache(maxsize=4)
+def _glossary(root: Path) -> Path:
+    return load_project(root).glossary  # a path by convention: it does not change with the settings
+
+
 class _Tooltips(Treeprocessor):
     def __init__(self, md: Markdown, root: Path) -> None:
         super().__init__(md)
         self._root = root
 
     def run(self, root: ElementTree.Element) -> None:
-        path = load_project(self._root).glossary
+        path = _glossary(self._root)
         if path.is_file():
             self._names = _names(self._root, path.stat().st_mtime_ns)
             self._seen: set[str] = set()

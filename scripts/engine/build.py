@@ -129,10 +129,8 @@ def missing_results(
         EngineError: experiments that cannot be read, or pages and claims that are wrong.
     """
     problems: list[Problem] = []
-    memo = Memo(project.memo)
-    experiments, keys = _parse(project, _select(project, only, shard), problems, memo)
     cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
-    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
+    experiments, notebooks = _cached(project, _select(project, only, shard), cache, problems)
     selected = [e.id for e in experiments] if only or shard else None
     pages = list(_read_pages(project, selected, problems))
     for entry in _entries(pages, experiments, notebooks):
@@ -223,6 +221,14 @@ def _parse(
         else:
             experiments.append(experiment)
     return experiments, keys
+
+
+def _cached(
+    project: Project, paths: Iterable[Path], cache: Cache, problems: list[Problem]
+) -> tuple[list[Experiment], dict[str, Notebook]]:
+    """Return the experiments that can be read, and by id the results that are there; nothing is executed."""
+    experiments, keys = _parse(project, paths, problems, Memo(project.memo))
+    return experiments, {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
 
 
 def _execute(
@@ -359,10 +365,8 @@ def likely_related(project: Project) -> list[tuple[float, Page, Page]]:
         EngineError: something is wrong with experiments or pages.
     """
     problems: list[Problem] = []
-    memo = Memo(project.memo)
-    experiments, keys = _parse(project, _select(project, (), None), problems, memo)
     cache = Cache(project.cache, project.root, Reporter().log)
-    notebooks = {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
+    experiments, notebooks = _cached(project, _select(project, (), None), cache, problems)
     entries = _entries(list(_read_pages(project, None, problems)), experiments, notebooks)
     terms = _read_terms(project, problems)
     if problems:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.errors import Problem
-from engine.experiment import Experiment
+from engine.experiment import RESERVED, Experiment
 from engine.pages import Page
 from engine.references import FRAGMENTS
 
 LEDGER_FRAGMENTS = ("ledger/errata.md", "ledger/report.md")
 """What any page may include besides the cells of experiments and what `references` makes."""
-
-_MADE = ("stamp", "claims", "related", "foot")
 
 
 def check_pages(
@@ -52,6 +50,6 @@ def _check_includes(page: Page, experiments: dict[str, Experiment], broken: set[
         if experiment is None:
             if page.qa is None or id_ != page.id:
                 yield Problem(page.path, line, f"没有实验 {id_}.py，嵌不了“{include}”")
-        elif name not in _MADE and experiment.cell(name) is None:
+        elif name not in RESERVED and experiment.cell(name) is None:
             known = "、".join(cell.name for cell in experiment.cells)
             yield Problem(page.path, line, f"{id_}.py 里没有单元“{name}”", f"它的单元：{known}")

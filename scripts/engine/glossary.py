@@ -10,10 +10,9 @@ import yaml
 
 from engine.errors import PageError, Problem
 from engine.markup import text, wrapped
-from engine.pages import suggest
+from engine.pages import YAML_LOADER, suggest
 from engine.project import Project
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
 _LISTS = ("synonyms", "typed", "api", "questions")
 
@@ -58,7 +57,7 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     name, problems = project.relative(path), []
     try:
         source = path.read_text("utf-8")
-        node, entries = yaml.compose(source, Loader=_LOADER), yaml.load(source, Loader=_LOADER)
+        node, entries = yaml.compose(source, Loader=YAML_LOADER), yaml.load(source, Loader=YAML_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         what = f"术语表读不懂：{getattr(error, 'problem', None) or error}"

@@ -18,7 +18,7 @@ VERDICTS = ("成立", "有条件成立", "不成立", "无法用实验判定")
 UNDECIDABLE = VERDICTS[3]
 _KEYS = ("title", "qa", "tags", "related", "description", "aliases", "asks", "claims")
 _CLAIM_KEYS = ("says", "verdict", "truth", "evidence")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
 _INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"\s*$')
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
@@ -140,8 +140,8 @@ def _front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[s
         return {}, {}, 0
     source, start = match[1] or "", match.group().count("\n")
     try:
-        node = yaml.compose(source, Loader=_LOADER)
-        values = yaml.load(source, Loader=_LOADER)
+        node = yaml.compose(source, Loader=YAML_LOADER)
+        values = yaml.load(source, Loader=YAML_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = f"front matter 不是合法的 YAML：{getattr(error, 'problem', None) or error}"

@@ -7,7 +7,6 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +59,6 @@ def _child(script: Path, folder: Path, *files: Path) -> None:
     except BaseException:
         traceback.print_exc()
         status = 1
-    _flush((sys.stdout, sys.stderr))
-    os._exit(status)
-
-
-def _flush(streams: Iterable[Any]) -> None:
-    for stream in streams:
+    for stream in (sys.stdout, sys.stderr):
         stream.flush()
+    os._exit(status)

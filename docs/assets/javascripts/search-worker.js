@@ -26,7 +26,7 @@ const PART = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+|[^\p{Lu}\p{Ll}\p{N}_]+/gu;
 const ASKING = /为什么|为何|为啥|是什么|什么是|什么|怎么办|怎么样|怎么|怎样|如何|多少|是不是|是否|能不能|可不可以|可以|应该|需要|有没有|有什么|哪个|哪些|一般|到底|究竟|请问|[吗呢吧啊的了]/gu;
 
 let pages = [];
-let terms = [];
+let byFirst = new Map(); // first character → names of the glossary's terms, the longest first
 let index = new Map(); // token → Map(page number → weighted count)
 let average = 1;
 
@@ -63,7 +63,7 @@ function* tokens(text, joined = false) {
 function* named(text) {
   const lower = ` ${normal(text).toLowerCase()} `;
   for (let at = 1; at < lower.length - 1; at++) {
-    const found = (terms.byFirst.get(lower[at]) ?? []).find(
+    const found = (byFirst.get(lower[at]) ?? []).find(
       ({ name }) =>
         lower.startsWith(name, at) &&
         !(/^[a-z0-9]/.test(name) && /[a-z0-9_]/.test(lower[at - 1])) &&
@@ -84,7 +84,7 @@ function* meant(text) {
 
 function setUp(data) {
   pages = data.pages;
-  const byFirst = new Map();
+  byFirst = new Map();
   data.terms.forEach(([names], number) => {
     for (const name of names.map((name) => normal(name).toLowerCase())) {
       if (name.length < 2) continue;
@@ -93,7 +93,6 @@ function setUp(data) {
     }
   });
   for (const list of byFirst.values()) list.sort((a, b) => b.name.length - a.name.length);
-  terms = { byFirst };
   const byQuestion = new Map();
   data.terms.forEach(([, questions], number) =>
     questions.forEach((qa, rank) => {
