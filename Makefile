@@ -27,7 +27,7 @@ bench: $(VENV)/.installed .bench/venv/.installed  ## 与同类工具比较速度
 	PYTHONPATH=scripts $(BIN)/python -m bench $(BENCH)
 
 clean:  ## 删除生成的一切，保留缓存与虚拟环境
-	rm -rf build site docs/downloads docs/tags docs/assets/fonts
+	rm -rf build site docs/downloads docs/tags docs/labs/*.ipynb docs/assets/thumbnails docs/assets/fonts
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

@@ -9,6 +9,7 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 
 import mathfont
+import notebook_pages
 from engine.build import build, warm_up
 from engine.cli import describe
 from engine.errors import EngineError
@@ -32,7 +33,8 @@ def on_startup(command: str, **_: Any) -> None:
 
 
 def on_config(config: Any) -> None:
-    """While serving, have the pages that did not change remembered."""
+    """Have notebooks shown like pages; while serving, have the pages that did not change remembered."""
+    notebook_pages.install()
     if _serving:
         install(load_project(Path(config.config_file_path).parent).fragments)
 
@@ -58,8 +60,16 @@ def on_pre_build(config: Any, **_: Any) -> None:
     mathfont.write_font(root / "docs" / "assets" / "fonts" / "math.woff2")
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Take out markup that no reader sees: a third of a page, and half the time of indexing it."""
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
+    """Give a notebook's page its title, tags and description."""
+    if notebook_pages.is_notebook(page):
+        page.meta |= notebook_pages.metadata_of(markdown)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Make a notebook a page; take out markup that no reader sees: a third of a page, half the time of indexing."""
+    if notebook_pages.is_notebook(page):
+        html = notebook_pages.render(html, page, config, files)
     return _UNCOLOURED.sub(r"\1", html)
 
 

@@ -21,7 +21,7 @@ _TAG = re.compile(r"<[^>]*>")
 _OUTPUT = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 _MESSAGE = re.compile(r"[A-Za-z]+(?:Error|Warning)\b|(?:[A-Za-z'()\[\]_.]+,? ){3}[A-Za-z]+")
 _SPACE = re.compile(r"\s+")
-_LEFT_OUT = ("相关问题", "又名与下载")  # words of other pages; what the ledger and the glossary say anyway
+_LEFT_OUT = ("相关问题", "又名与下载", "下载")  # words of other pages; what the ledger and the glossary say anyway
 
 
 def write_search_index(site: Path, project: Project) -> None:

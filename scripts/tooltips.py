@@ -21,7 +21,16 @@ from engine.project import find_root, load_project
 
 _LEFT_ALONE = {"h1", "h2", "h3", "h4", "h5", "h6", "a", "abbr", "code", "pre", "math", "svg", "summary", "kbd"}
 # The headings of boxes, and what is not prose: the glossary itself, lists of links.
-_CLASSES_LEFT_ALONE = {"admonition-title", "qa-glossary", "qa-questions", "qa-tags", "qa-apis", "qa-map", "qa-foot"}
+_CLASSES_LEFT_ALONE = {
+    "admonition-title",
+    "qa-glossary",
+    "qa-questions",
+    "qa-tags",
+    "qa-apis",
+    "qa-map",
+    "qa-foot",
+    "qa-gallery",
+}
 _SHORTEST = 2
 
 

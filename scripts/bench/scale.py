@@ -26,6 +26,7 @@ assert y.data_ptr() == x.data_ptr()
 import matplotlib.pyplot as plt
 
 plt.plot(x, 2 * x)
+plt.title("直线")
 assert y.shape[1] == {i} + 10
 '''
 _PAGE = """---
@@ -76,4 +77,4 @@ def _generate(home: Path, count: int) -> None:
         chapter.mkdir(parents=True)
         for i in range(1, count + 1):
             (chapter / f"q{i}{suffix}").write_text(text.replace("{i}", str(i)), "utf-8")
-    (home / "docs" / "index.md").write_text('--8<-- "errata.md"\n--8<-- "report.md"\n')
+    (home / "docs" / "index.md").write_text('--8<-- "ledger/errata.md"\n--8<-- "ledger/report.md"\n')

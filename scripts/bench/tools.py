@@ -122,9 +122,10 @@ def _files(project: Path) -> list[str]:
 
 
 def _copy_project(project: Path, experiments: Sequence[Experiment], folder: Path) -> None:
-    """Copy what is under version control; of the questions, only those of the experiments."""
+    """Copy what is under version control; of the questions and their chapters, only those of the experiments."""
     wanted = {experiment.id for experiment in experiments}
     left_out = {experiment.id for experiment in experiments_of(project)} - wanted
+    left_out |= {f"{_chapter(id_)}/index" for id_ in left_out} - {f"{_chapter(id_)}/index" for id_ in wanted}
     for name in _files(project):
         top, _, rest = name.partition("/")
         if top in ("docs", "examples") and rest.rpartition(".")[0] in left_out:
@@ -132,6 +133,10 @@ def _copy_project(project: Path, experiments: Sequence[Experiment], folder: Path
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(project / name, folder / name)
     (folder / "plain.yml").write_text("INHERIT: mkdocs.yml\nhooks: []\nsite_dir: site-plain\n")
+
+
+def _chapter(experiment: str) -> str:
+    return experiment.partition("/")[0]
 
 
 def _notebooks(experiments: Sequence[Experiment], folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import ledger, references, render
+from engine import gallery, ledger, references, render
 from engine.cache import Cache, Notebook, digest_of_file
 from engine.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.errors import EngineError, Problem, RunError, UsageError
@@ -23,6 +23,7 @@ from engine.experiment import Experiment, parse_experiment
 from engine.explain import reasons
 from engine.glossary import Term, glossary_fragment, read_glossary
 from engine.key import ingredients, key_of
+from engine.labs import Lab, check_labs, foot_fragment, page_metadata, read_lab
 from engine.ledger import Entry
 from engine.memo import Memo
 from engine.notebook import downloadable, notebook_of
@@ -98,10 +99,11 @@ def build(
                 notebooks[experiment.id] = notebook
 
         with _disk_errors(project, problems):
+            labs = _read_labs(project, experiments, notebooks, problems)
             written = _render(project, experiments, notebooks, problems)
             pages = list(_read_pages(project, None if whole else [e.id for e in experiments], problems))
             terms = _read_terms(project, problems)
-            written |= _write_ledger(project, pages, experiments, notebooks, terms, problems, whole)
+            written |= _write_ledger(project, pages, labs, experiments, notebooks, terms, problems, whole)
             if whole and not problems:
                 _remove_stale(project, written)
     if problems:
@@ -281,7 +283,8 @@ def _render(
             except RunError as error:
                 problems += error.problems
                 continue
-            write(folder / f"{cell.name}.md", fragment)
+            if not experiment.is_lab:  # a lab's page is made from its notebook
+                write(folder / f"{cell.name}.md", fragment)
         write(folder / "stamp.md", render.stamp_fragment(experiment, notebook))
         write(project.downloads / f"{experiment.id}.py", experiment.text)
         write(project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment))
@@ -300,9 +303,27 @@ def _read_pages(project: Project, only: Sequence[str] | None, problems: list[Pro
             problems += error.problems
 
 
+def _read_labs(
+    project: Project, experiments: Sequence[Experiment], notebooks: dict[str, Notebook], problems: list[Problem]
+) -> list[Lab]:
+    """Return the labs that can be read and have a result."""
+    labs = []
+    for experiment in experiments:
+        if experiment.is_lab:
+            try:
+                lab = read_lab(experiment, project)
+            except EngineError as error:
+                problems += error.problems
+                continue
+            if lab.id in notebooks:
+                labs.append(lab)
+    return labs
+
+
 def _write_ledger(
     project: Project,
     pages: Sequence[Page],
+    labs: Sequence[Lab],
     experiments: Sequence[Experiment],
     notebooks: dict[str, Notebook],
     terms: Sequence[Term],
@@ -314,25 +335,46 @@ def _write_ledger(
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
     problems += check_pages(pages, by_id, broken, whole)
-    files: dict[Path, str] = {}
+    files: dict[Path, str | bytes] = {}
+    for lab in labs:
+        page = downloadable(notebooks[lab.id], lab.experiment, page_metadata(lab))
+        files[project.notebooks.parent / f"{lab.id}.ipynb"] = page
+        files[project.fragments / lab.id / "foot.md"] = foot_fragment(lab)
     for entry in entries:
         problems += ledger.check_entry(entry)
         folder = project.fragments / entry.page.id
         files[folder / "claims.md"] = ledger.claims_fragment(entry.page)
         files[folder / "foot.md"] = ledger.foot_fragment(entry)
     if whole:
+        problems += check_labs(labs, pages)
         fragments = (ledger.errata_fragment(entries), ledger.report_fragment(entries))
         files |= {project.fragments / name: text for name, text in zip(LEDGER_FRAGMENTS, fragments, strict=True)}
-        files |= _references(project, pages, entries, terms)
+        files |= _references(project, pages, entries, labs, terms)
+        files |= _gallery(project, entries, labs, notebooks)
         data = json.dumps(ledger.ledger_json(entries), ensure_ascii=False, indent=1)
         write_if_changed(project.fragments.parent / "ledger.json", data.encode())
-    for path, text in files.items():
-        write_if_changed(path, text.encode())
+    for path, content in files.items():
+        write_if_changed(path, content.encode() if isinstance(content, str) else content)
     return set(files)
 
 
+def _gallery(
+    project: Project, entries: Sequence[Entry], labs: Sequence[Lab], notebooks: dict[str, Notebook]
+) -> dict[Path, str]:
+    """Return the files that show all labs and experiments by their pictures."""
+    files = {project.fragments / gallery.FRAGMENT: gallery.gallery_fragment(labs, entries, notebooks)}
+    for id_ in [lab.id for lab in labs] + [entry.page.id for entry in entries]:
+        if picture := gallery.thumbnail(notebooks[id_]):
+            files[project.thumbnails / f"{id_}.svg"] = picture
+    return files
+
+
 def _references(
-    project: Project, pages: Sequence[Page], entries: Sequence[Entry], terms: Sequence[Term]
+    project: Project,
+    pages: Sequence[Page],
+    entries: Sequence[Entry],
+    labs: Sequence[Lab],
+    terms: Sequence[Term],
 ) -> dict[Path, str]:
     """Return the files that lead from page to page."""
     groups = project.tag_groups
@@ -353,8 +395,9 @@ def _references(
     related = references.related_of(entries)
     for entry in entries:
         found = related[entry.page.qa or ""]
-        files[project.fragments / entry.page.id / "related.md"] = references.related_fragment(entry, found)
-    files |= {project.tag_pages / f"{tag}.md": text for tag, text in references.tag_pages(entries, groups).items()}
+        files[project.fragments / entry.page.id / "related.md"] = references.related_fragment(entry, found, labs)
+    tag_pages = references.tag_pages(entries, groups, labs)
+    files |= {project.tag_pages / f"{tag}.md": text for tag, text in tag_pages.items()}
     return files
 
 
@@ -389,10 +432,11 @@ def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], notebooks
 
 def _remove_stale(project: Project, written: set[Path]) -> None:
     """Remove what earlier builds wrote and this one did not: renamed cells, deleted questions."""
-    for folder in (project.fragments, project.downloads, project.tag_pages):
-        for path in sorted(folder.rglob("*"), reverse=True):
-            if path.is_dir():
-                with contextlib.suppress(OSError):  # not empty
-                    path.rmdir()
-            elif path not in written:
-                path.unlink(missing_ok=True)
+    folders = (project.fragments, project.downloads, project.tag_pages, project.thumbnails)
+    stale = [path for folder in folders for path in folder.rglob("*")]
+    for path in sorted([*stale, *project.notebooks.glob("*.ipynb")], reverse=True):
+        if path.is_dir():
+            with contextlib.suppress(OSError):  # not empty
+                path.rmdir()
+        elif path not in written:
+            path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from engine import gallery
 from engine.errors import Problem
 from engine.experiment import RESERVED, Experiment
 from engine.pages import Page
@@ -31,7 +32,8 @@ def check_pages(
             yield Problem(page.path, page.line("qa"), f"没有同名的实验 {example}")
         yield from _check_includes(page, experiments, broken)
     if whole:
-        for id_ in experiments.keys() - {page.id for page in pages if page.qa}:
+        questions = {id_ for id_, experiment in experiments.items() if not experiment.is_lab}
+        for id_ in questions - {page.id for page in pages if page.qa}:
             path = f"examples/{id_}.py"
             if f"docs/{id_}.md" not in broken:
                 yield Problem(path, None, f"没有同名的页面 docs/{id_}.md", "页面的 front matter 里要有 qa")
@@ -40,7 +42,7 @@ def check_pages(
 def _check_includes(page: Page, experiments: dict[str, Experiment], broken: set[str]) -> Iterator[Problem]:
     for include, line in page.includes:
         id_, _, name = include.removesuffix(".md").rpartition("/")
-        if include in (*LEDGER_FRAGMENTS, *FRAGMENTS) or f"examples/{id_}.py" in broken:
+        if include in (*LEDGER_FRAGMENTS, *FRAGMENTS, gallery.FRAGMENT) or f"examples/{id_}.py" in broken:
             continue
         if name == "questions" and any(
             id_.startswith(f"{known}/") or known.startswith(f"{id_}/") for known in experiments

@@ -1,4 +1,7 @@
-"""Parse an experiment: a Python file in jupytext's percent format whose cells have names."""
+"""Parse an experiment: a Python file in jupytext's percent format whose cells have names.
+
+A lab is an experiment with text between its cells and a header in front; all others are explained by a page.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ _HEADER = re.compile(r"#\s*%%")
 _OPTIONS = ("raises", "caption", "timeout")
 # Fragments of these names are made by the engine beside the cells' own.
 RESERVED = frozenset({"claims", "stamp", "related", "foot"})
+LABS = "labs"
+"""The folder of examples/ whose experiments are labs."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Text:
+    """A Markdown cell of a lab.
+
+    Attributes:
+        source: its Markdown.
+        line: the line of the file on which it starts, from 1.
+        before: how many code cells come before it.
+    """
+
+    source: str
+    line: int
+    before: int
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One examples/<chapter>/<slug>.py.
 
@@ -56,6 +76,8 @@ class Experiment:
         imports: the dotted names of what it imports, anywhere in it.
         uses: the dotted names of what it uses of that, e.g. ``torch.nn.Conv2d``; ``.view`` for a method or attribute,
             ``drop_last=`` for an argument it gives by name.
+        header: of a lab, the YAML in front of its cells.
+        texts: of a lab, its Markdown cells.
     """
 
     id: str
@@ -66,6 +88,13 @@ class Experiment:
     timeout: float = DEFAULT_TIMEOUT
     imports: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    header: str = ""
+    texts: tuple[Text, ...] = ()
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it explains itself."""
+        return self.id.startswith(f"{LABS}/")
 
     def cell(self, name: str) -> Cell | None:
         """Return the cell of that name, or None."""
@@ -96,7 +125,10 @@ def parse_experiment(path: Path, examples: Path, memo: Memo | None = None) -> Ex
     ]
     id_ = path.relative_to(examples).with_suffix("").as_posix()
     imports, uses = tuple(parsed["imports"]), tuple(parsed["uses"])
-    return Experiment(id_, path, text, parsed["docstring"], tuple(cells), parsed["timeout"], imports, uses)
+    texts = tuple(Text(*text) for text in parsed["texts"])
+    return Experiment(
+        id_, path, text, parsed["docstring"], tuple(cells), parsed["timeout"], imports, uses, parsed["header"], texts
+    )
 
 
 def _parse(text: str, name: str) -> dict[str, Any]:
@@ -111,7 +143,10 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 
     problems: list[Problem] = []
     docstring = ""
+    header = ""
     cells: list[Cell] = []
+    texts: list[Text] = []
+    is_lab = name.split("/")[-2] == LABS
     timeout = DEFAULT_TIMEOUT
     lines = text.split("\n")
     at = 0  # index of the line after the last header found
@@ -122,7 +157,13 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         if raw.cell_type == "code" and title is None and not cells and not docstring and _is_docstring(raw.source):
             docstring = ast.literal_eval(raw.source.strip())
             continue
+        if is_lab and raw.cell_type == "raw" and not cells and not texts:
+            header = raw.source.strip().removeprefix("---").removesuffix("---").strip("\n")
+            continue
         at = _next_header(lines, at, raw.source) + 1
+        if is_lab and raw.cell_type == "markdown":
+            texts.append(Text(raw.source.strip("\n"), at + 1, len(cells)))
+            continue
         if raw.cell_type != "code":
             problems.append(Problem(name, at, "实验里只有代码单元", "文字写在 docs/ 下的同名页面里"))
             continue
@@ -159,6 +200,8 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         raise ExperimentError(problems)
     return {
         "docstring": docstring,
+        "header": header,
+        "texts": [[text.source, text.line, text.before] for text in texts],
         "timeout": float(timeout),
         "imports": sorted(dotted_names(text)),
         "uses": sorted(used_names(text)),

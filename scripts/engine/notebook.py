@@ -74,13 +74,26 @@ def notebook_of(
     }
 
 
-def downloadable(notebook: Notebook, experiment: Experiment) -> bytes:
-    """Return the notebook as readers get it: without what differs from run to run, the docstring as it is now."""
+def downloadable(notebook: Notebook, experiment: Experiment, page: Mapping[str, object] | None = None) -> bytes:
+    """Return the notebook as readers get it: without what differs from run to run, the words as they are now.
+
+    Args:
+        notebook: the executed notebook.
+        experiment: what ran.
+        page: of a notebook that is shown as a page, what the page needs to know besides.
+    """
     notebook = copy.deepcopy(notebook)
     del notebook["metadata"]["engine"]
+    if page:
+        notebook["metadata"]["page"] = dict(page)
     for cell in notebook["cells"]:
         if cell["id"] == "docstring":
             cell["source"] = experiment.docstring.strip()
+        elif caption := next(c.caption for c in experiment.cells if c.name == cell["id"]):
+            cell["metadata"]["caption"] = caption
+    for number, text in reversed([*enumerate(experiment.texts, 1)]):
+        markdown = {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": text.source}
+        notebook["cells"].insert(text.before, markdown)
     return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
 
 

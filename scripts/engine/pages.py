@@ -105,12 +105,12 @@ def read_page(path: Path, project: Project) -> Page:
     except UnicodeDecodeError as error:
         raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
     problems: list[Problem] = []
-    front, lines, body_start = _front_matter(text, name, problems)
-    body = _without_code(text.split("\n")[body_start:])
+    front, lines, body_start = front_matter(text, name, problems)
+    body = without_code(text.split("\n")[body_start:])
     includes = [
         (match[1], number) for number, line in enumerate(body, body_start + 1) if (match := _INCLUDE.match(line))
     ]
-    problems += _check_formulas(body, body_start + 1, name)
+    problems += check_formulas(body, body_start + 1, name)
     claims: list[Claim] = []
     if "qa" in front:
         claims = _check_question(front, lines, name, project, problems)
@@ -133,7 +133,7 @@ def read_page(path: Path, project: Project) -> Page:
     )
 
 
-def _front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int], int]:
+def front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int], int]:
     """Return the front matter, the lines of its keys, and the index of the line on which the body starts."""
     match = re.match(r"---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
     if not match:
@@ -234,7 +234,7 @@ def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
     return f"可用的：{'、'.join(known)}" if len(known) <= 40 else ""
 
 
-def _without_code(lines: list[str]) -> list[str]:
+def without_code(lines: list[str]) -> list[str]:
     """Return the lines with fenced code blanked; numbering stays."""
     result, fence = [], ""
     for line in lines:
@@ -251,7 +251,8 @@ def _without_code(lines: list[str]) -> list[str]:
     return result
 
 
-def _check_formulas(body: list[str], first_line: int, name: str) -> Iterator[Problem]:
+def check_formulas(body: list[str], first_line: int, name: str) -> Iterator[Problem]:
+    """Yield the formulas in lines without code that cannot be converted; `first_line` is the number of the first."""
     from mathml import MathError, convert
 
     text = _CODE_SPAN.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), "\n".join(body))

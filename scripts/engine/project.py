@@ -49,6 +49,16 @@ class Project:
         return self.docs / "tags"
 
     @property
+    def notebooks(self) -> Path:
+        """The executed notebooks that are pages themselves; beside them stands the hand-written index of labs."""
+        return self.docs / "labs"
+
+    @property
+    def thumbnails(self) -> Path:
+        """A small picture of each experiment that draws one; inside docs/ so that any site generator copies them."""
+        return self.docs / "assets" / "thumbnails"
+
+    @property
     def cache(self) -> Path:
         """Executed notebooks, by key."""
         return self.root / ".cache" / "experiments"

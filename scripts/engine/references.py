@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from engine.experiment import Experiment
 from engine.glossary import Term
+from engine.labs import Lab, labs_fragment
 from engine.ledger import Entry, in_order
 from engine.markup import table, text, wrapped
 from engine.pages import VERDICTS, Page
@@ -139,7 +140,9 @@ def tags_fragment(entries: Iterable[Entry], groups: Mapping[str, Mapping[str, st
     return "\n".join(parts)
 
 
-def tag_pages(entries: Iterable[Entry], groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def tag_pages(
+    entries: Iterable[Entry], groups: Mapping[str, Mapping[str, str]], labs: Sequence[Lab] = ()
+) -> dict[str, str]:
     """Return the page of each tag by its name."""
     pages = {}
     for group, tags in tags_of(entries, groups).items():
@@ -147,6 +150,8 @@ def tag_pages(entries: Iterable[Entry], groups: Mapping[str, Mapping[str, str]])
             front = f"---\ntitle: 标签：{tag}\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n\n"
             head = f"# {text(tag)}\n\n{text(group)}：{text(covers(tag, groups))}。[全部标签](../tags.md)\n\n"
             pages[tag] = front + head + questions_fragment(found, "tags")
+            if shown := [lab for lab in labs if tag in lab.tags]:
+                pages[tag] += "\n## 实验室\n\n" + labs_fragment(shown, "tags")
     return pages
 
 
@@ -207,9 +212,15 @@ def related_of(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     }
 
 
-def related_fragment(entry: Entry, related: Sequence[Entry]) -> str:
-    """Return the section that leads on from a question."""
-    items = [f"- [{text(e.page.title)}]({link(e, entry.page.chapter)})" for e in related]
+def related_fragment(entry: Entry, related: Sequence[Entry], labs: Iterable[Lab] = ()) -> str:
+    """Return the section that leads on from a question: to others, and to the labs that use it."""
+    chapter = entry.page.chapter
+    items = [f"- [{text(e.page.title)}]({link(e, chapter)})" for e in related]
+    items += [
+        f"- 实验室：[{text(lab.title)}]({posixpath.relpath(f'{lab.id}.ipynb', chapter)})"
+        for lab in labs
+        if entry.page.qa in lab.questions
+    ]
     return "## 相关问题\n\n" + "\n".join(items) + "\n"
 
 

@@ -87,9 +87,13 @@ def check_run(experiment: Experiment, done: Done) -> None:
 @every
 def test_reads_as_agreed(experiment: Experiment) -> None:
     lines = experiment.text.splitlines()
-    assert experiment.docstring.strip()
-    assert 30 <= len(lines) <= 130
-    assert 3 <= len(experiment.cells) <= 8
+    if experiment.is_lab:
+        assert 8 <= len(experiment.cells) <= 20
+        assert 2 * sum(bool(cell.assertions) for cell in experiment.cells) >= len(experiment.cells)
+    else:
+        assert experiment.docstring.strip()
+        assert 30 <= len(lines) <= 130
+        assert 3 <= len(experiment.cells) <= 8
     assert all(len(line) <= 120 for line in lines if not line.startswith("# %%"))
     for cell in experiment.cells:
         code = [line for line in cell.source.splitlines() if line.strip()]
