@@ -14,7 +14,7 @@ from engine.build import build, warm_up
 from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
-from quick_serve import TemplateCache, install
+from quick_serve import TemplateCache, install, look_often
 from searchindex import write_search_index
 
 # What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
@@ -30,6 +30,8 @@ def on_startup(command: str, **_: Any) -> None:
     """Note whether the site is built once or served."""
     global _serving
     _serving = command == "serve"
+    if _serving:
+        look_often()
 
 
 def on_config(config: Any) -> None:

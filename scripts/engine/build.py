@@ -362,10 +362,10 @@ def _gallery(
     project: Project, entries: Sequence[Entry], labs: Sequence[Lab], notebooks: dict[str, Notebook]
 ) -> dict[Path, str]:
     """Return the files that show all labs and experiments by their pictures."""
-    files = {project.fragments / gallery.FRAGMENT: gallery.gallery_fragment(labs, entries, notebooks)}
-    for id_ in [lab.id for lab in labs] + [entry.page.id for entry in entries]:
-        if picture := gallery.thumbnail(notebooks[id_]):
-            files[project.thumbnails / f"{id_}.svg"] = picture
+    shown = [*(lab.experiment for lab in labs), *(entry.experiment for entry in entries)]
+    pictures = {e.id: picture for e in shown if (picture := gallery.thumbnail(e, notebooks[e.id]))}
+    files = {project.thumbnails / f"{id_}.svg": picture for id_, picture in pictures.items()}
+    files[project.fragments / gallery.FRAGMENT] = gallery.gallery_fragment(labs, entries, notebooks, pictures)
     return files
 
 

@@ -5,28 +5,24 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.cache import Notebook
-from engine.experiment import LABS
+from engine.experiment import LABS, Experiment
 from engine.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
 from engine.labs import Lab
 from engine.ledger import Entry, in_order
 from engine.markup import text
-from engine.render import duration
-from engine.svg import clean_svg
+from engine.render import duration, first_figure
 
 FRAGMENT = "index/gallery.md"
 _START = LABS  # the gallery is the labs' own index
 _SIZE = re.compile(r' width="[^"]*"| height="[^"]*"')
 # A picture of its own does not see the page's stylesheet: it brings the light theme's values, and the stylesheet
 # inverts it in the dark.
-_STYLE = "".join(
-    f"--qa-fig-{name}:{colour};"
-    for name, colour in {"fg": FOREGROUND, "bg": BACKGROUND, "grid": GRID}.items()
-    | {f"c{i}": colour for i, colour in enumerate(CYCLE)}.items()
-)
+_COLOURS = {"fg": FOREGROUND, "bg": BACKGROUND, "grid": GRID, **{f"c{i}": colour for i, colour in enumerate(CYCLE)}}
+_STYLE = "".join(f"--qa-fig-{name}:{colour};" for name, colour in _COLOURS.items())
 _RULES = "*{stroke-linejoin:round;stroke-linecap:butt}text{font:9px sans-serif;fill:var(--qa-fig-fg)}"
 
 
@@ -39,54 +35,54 @@ class _Card:
     number: str
     title: str
     tags: Sequence[str]
-    notebook: Notebook
 
 
-def thumbnail(notebook: Notebook) -> str | None:
-    """Return the first figure of a notebook as a picture that stands for itself, or None if it draws nothing."""
-    svg = _first_figure(notebook)
-    if svg is None:
+def thumbnail(experiment: Experiment, notebook: Notebook) -> str | None:
+    """Return the first figure of an experiment as a picture that stands for itself, or None if it draws nothing."""
+    figure = first_figure(experiment, notebook)
+    if figure is None:
         return None
-    opening, _, rest = clean_svg(svg, "t", "").partition(">")
+    opening, _, rest = figure.partition(">")
     opening = _SIZE.sub("", opening).replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg" style="{_STYLE}"', 1)
     return f"{opening}><style>{_RULES}</style>{rest}\n"
-
-
-def _first_figure(notebook: Notebook) -> str | None:
-    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", ()))
-    return next((o["data"]["image/svg+xml"] for o in outputs if "image/svg+xml" in o.get("data", {})), None)
 
 
 def gallery_fragment(
     labs: Iterable[Lab],
     entries: Iterable[Entry],
     notebooks: Mapping[str, Notebook],
+    pictured: Container[str],
 ) -> str:
-    """Return the gallery for the page labs/index.md: labs first, then the experiments of the questions in order."""
-    shown = [_Card(lab.id, f"{lab.id}.ipynb", "", lab.title, lab.tags, notebooks[lab.id]) for lab in labs]
+    """Return the gallery for the page labs/index.md: labs first, then the experiments of the questions in order.
+
+    Args:
+        labs: all labs.
+        entries: all questions.
+        notebooks: their executed notebooks, by id.
+        pictured: the ids of those that have a thumbnail.
+    """
+    shown = [_Card(lab.id, f"{lab.id}.ipynb", "", lab.title, lab.tags) for lab in labs]
     asked = [
-        _Card(e.page.id, f"{e.page.id}.md", e.page.qa or "", e.page.title, e.page.tags, e.notebook)
-        for e in in_order(entries)
+        _Card(e.page.id, f"{e.page.id}.md", e.page.qa or "", e.page.title, e.page.tags) for e in in_order(entries)
     ]
     parts = []
     for title, cards in (("实验室", shown), ("每个问题的实验", asked)):
         if cards:
-            items = "\n".join(_card(card) for card in cards)
+            items = "\n".join(_card(c, duration(notebooks[c.id]), c.id in pictured) for c in cards)
             parts.append(
                 f'## {title}\n\n<ul class="qa-gallery" data-search-exclude="1" markdown="1">\n{items}\n</ul>\n'
             )
     return "\n".join(parts)
 
 
-def _card(card: _Card) -> str:
+def _card(card: _Card, time: str, pictured: bool) -> str:
     up = posixpath.relpath("assets/thumbnails", _START)
-    picture = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy">' if _first_figure(card.notebook) else ""
+    picture = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy">' if pictured else ""
     tags = "".join(f"<span>{html.escape(tag)}</span>" for tag in card.tags)
     link = f"[{text(card.title)}]({posixpath.relpath(card.address, _START)})"
     number = f"<b>{card.number}</b> " if card.number else ""
-    time = f'<span class="qa-count">{duration(card.notebook)}</span>'
     return (
         f'<li data-tags="{html.escape("|".join(card.tags))}" markdown="1">'
         f'<span class="qa-card__picture">{picture}</span>{number}{link}'
-        f'<span class="qa-card__tags">{tags}</span>{time}</li>'
+        f'<span class="qa-card__tags">{tags}</span><span class="qa-count">{time}</span></li>'
     )

@@ -140,6 +140,19 @@ def _shorten(text: str) -> str:
     return "\n".join(cut)
 
 
+def first_figure(experiment: Experiment, notebook: Notebook) -> str | None:
+    """Return the first figure of an experiment as it stands on the page, or None if it draws nothing."""
+    for cell in experiment.cells:
+        for output in outputs_of(notebook, cell.name):
+            if svg := output.get("data", {}).get("image/svg+xml"):
+                return clean_svg(svg, cell.name, _label(cell, output["metadata"].get("title", "")))
+    return None
+
+
+def _label(cell: Cell, title: str) -> str:
+    return f"{title}。{cell.caption}"
+
+
 def _figure(cell: Cell, svg: str, title: str, prefix: str, path: str) -> str:
     def problem(what: str, hint: str) -> RunError:
         return RunError(Problem(path, cell.line - 1, f"单元 {cell.name} 的图{what}", hint))
@@ -148,7 +161,7 @@ def _figure(cell: Cell, svg: str, title: str, prefix: str, path: str) -> str:
         raise problem("没有标题", '写 ax.set(title="…")：它是图的替代文字的一部分')
     if not cell.caption:
         raise problem("没有说明", f'写在单元头上：# %% {cell.name} caption="读图的人应该看到什么"')
-    figure = clean_svg(svg, prefix, f"{title}。{cell.caption}")
+    figure = clean_svg(svg, prefix, _label(cell, title))
     if len(figure.encode()) > BUDGET:
         weight = len(figure.encode()) // 1000
         raise problem(

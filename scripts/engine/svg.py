@@ -5,6 +5,7 @@ The reader's theme gives ``--qa-fig-fg``, ``--qa-fig-bg``, ``--qa-fig-grid`` and
 
 from __future__ import annotations
 
+import functools
 import re
 from xml.etree import ElementTree
 
@@ -28,6 +29,7 @@ _TEXT_DEFAULTS = ("font-size:9px", "fill:var(--qa-fig-fg)")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
+@functools.lru_cache(maxsize=1024)  # while serving, most figures are those of the last build
 def clean_svg(svg: str, prefix: str, label: str) -> str:
     """Return a figure as one line of HTML.
 
