@@ -30,6 +30,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def wrapped(css: str, content: str) -> str:
-    """Return Markdown inside an element of class `css`."""
-    return f'<div class="{css}" markdown="1">\n\n{content}\n\n</div>\n'
+def wrapped(css: str, content: str, *, searched: bool = True) -> str:
+    """Return Markdown inside an element of class `css`; what is not `searched` stands elsewhere already."""
+    excluded = "" if searched else ' data-search-exclude="1"'
+    return f'<div class="{css}" markdown="1"{excluded}>\n\n{content}\n\n</div>\n'

@@ -89,7 +89,7 @@ def questions_fragment(entries: Iterable[Entry], start: str = "") -> str:
             f"- **{page.qa}** [{text(page.title)}]({link(entry, start)})"
             f'<span class="qa-count">{count}</span><br>\n  {text(page.description)}'
         )
-    return wrapped("qa-questions", "\n".join(items))
+    return wrapped("qa-questions", "\n".join(items), searched=False)
 
 
 def contents_fragment(entries: Iterable[Entry], indexes: Mapping[str, Page]) -> str:
