@@ -4,7 +4,7 @@
 能推翻它的结果：参数一样多时，深的测试误差明显更低，或能用更大的学习率；加宽使训练损失降不下去，或使测试误差升高。
 """
 
-# %% approximate
+# %% approximate timeout=300
 import torch
 
 def one_layer(f, n):  # 不训练，直接写出 n 个 ReLU 的单隐藏层网络：在等分点处转弯，经过目标函数上的点
@@ -83,9 +83,9 @@ usable = {d: (error.max(1).values < 10).sum().item() for d, (loss, error) in dee
 fit = {d: loss.mean(1).min() for d, (loss, error) in deeper.items()}
 best = {d: error[loss.mean(1).argmin()] for d, (loss, error) in deeper.items()}  # 各自按训练损失选学习率
 for d, e in best.items():
-    print(f"{d:2d} 个隐藏层：训练损失 {fit[d]:.4f}，测试误差 {e.mean():.1f} ± {e.std():.1f}，可用的学习率 {usable[d]} 个")
-assert max(fit[2], fit[4]) < fit[1] / 3 and min(best[2].mean(), best[4].mean()) > best[1].mean() - 0.5
-assert usable[1] == 4 and usable[16] <= 2 and deeper[16][1][3].min() > 50  # 太深，能用的学习率就少了
+    print(f"{d:2d} 个隐藏层：训练损失 {fit[d]:.4f}，测试误差 {e.mean():.1f} ± {e.std():.1f}，误差都低于 10% 的学习率 {usable[d]} 个")
+assert max(fit[2], fit[4]) < fit[1] / 3 and max(abs(best[d].mean() - best[1].mean()) for d in (2, 4)) < 1
+assert usable[1] == 4 and usable[16] <= 2 and deeper[16][1][3].min() > 50 and fit[16] > 3 * fit[1]  # 太深，难训练
 
 # %% wide
 torch.manual_seed(1)
@@ -114,7 +114,7 @@ for d, lr in ((1, 0.1), (4, 0.03)):
     assert (trained.mean(1).diff() < 0).all() and (initial.mean(1).diff() > 0).all()  # 训练后一层比一层好
     assert trained[1].max() < trained[0].min() - 1  # 只有一层也提取了特征：好过原始像素
 
-# %% plot caption="左：参数一样多（约两万个）的网络，测试误差与学习率，5 个种子的平均。一层的网络四个学习率都能用；16 层的只有小的能用。最好的结果里，深的并不更低。右：一个隐藏层，300 张训练图，5 个种子的平均。能把训练标签全部记住以后（宽 16 起），越宽误差越低，标签有噪声时也是。"
+# %% plot caption="左：参数一样多（约两万个）的网络，测试误差与学习率，5 个种子的平均。一层的网络四个学习率都能用；16 层的在小学习率上也差得多，大的直接失败。两层、四层最好的结果与一层差不多。右：一个隐藏层，300 张训练图，5 个种子的平均。能把训练标签全部记住以后（宽 16 起），越宽误差越低，标签有噪声时也是。"
 import matplotlib.pyplot as plt
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(5.2, 2.9), layout="constrained")

@@ -1,7 +1,7 @@
 """网络的“一层”是什么？层数怎么数？
 
 要检验的说法：层数是从输入到输出最多要经过几次带权重的变换（线性层或卷积层），而不是有多少份权重。
-能推翻它的结果：有一个以层数命名的网络（VGG-16、ResNet-18 等），这样数出来与它名字里的数字不同。
+能推翻它的结果：五个以层数闻名的网络（VGG-16、ResNet-18 等）里有一个，这样数出来与论文里的数字不同。
 """
 
 # %% mlp
@@ -78,7 +78,7 @@ assert counts["resnet18"][1] == 18 + 3 and counts["googlenet"][1] == 58  # 有�
 assert counts["resnet18"][2] == 41 and counts["densenet121"][2] == 2 * 121  # 归一化层也带参数，但不算
 assert counts["resnet18"][4] == 62 != 2 * 18 and all(c[3] > named[n] for n, c in counts.items())
 
-# %% plot caption="五个以层数闻名的网络，几种数法（对数轴）。最长路径上的卷积和线性层（实心圆）总是正好落在论文给的数（大圆圈）里；把所有卷积和线性层都数上，有分支的 GoogLeNet 和 ResNet 就多了；把归一化也数上，多出一倍左右。"
+# %% plot caption="五个以层数闻名的网络，几种数法（对数轴）。最长路径上的卷积和线性层（实心圆）总是正好落在论文给的数（大圆圈）里；把所有卷积和线性层都数上，有分支的 GoogLeNet 和 ResNet 就多了；把归一化也数上，又多出一倍左右（VGG-16 没有归一化）。"
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 2.9))

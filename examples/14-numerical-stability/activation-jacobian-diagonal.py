@@ -24,13 +24,17 @@ print("relu 的对角线：", torch.diag(J["relu"]).tolist())
 assert all(map(is_diagonal, J.values()))
 torch.testing.assert_close(torch.diag(J["tanh"]), 1 - torch.tanh(z) ** 2)  # 对角线就是逐元素的导数
 assert set(torch.diag(J["relu"]).tolist()) == {0.0, 1.0}
+assert not jacobian(torch.relu, torch.zeros(3)).any()  # 恰在 0 处，PyTorch 取 0
 
 # %% times-weight
 full = jacobian(lambda h: torch.tanh(W @ h), h)
 print("σ(Wh) 对 h 是对角矩阵：", is_diagonal(full))
 print("非零元的个数：", int((full != 0).sum()), "/", full.numel())
 
-assert not is_diagonal(full) and (full != 0).all()
+rectified = jacobian(lambda h: torch.relu(W @ h), h)
+print("换成 relu：", ["W 的一行" if kept else "全是 0" for kept in (z > 0).tolist()])
+assert not is_diagonal(full) and (full != 0).all() and not is_diagonal(rectified)
+assert torch.equal(rectified, W * (z > 0)[:, None])
 torch.testing.assert_close(full, torch.diag(1 - torch.tanh(z) ** 2) @ W)  # 对角矩阵 × W
 
 # %% not-elementwise
@@ -65,6 +69,9 @@ with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.numel()) 
     out = torch.tanh(big)
 v = torch.randn(n)
 (grad,) = torch.autograd.grad(out, big, v)
+x = h.clone().requires_grad_()
+(back,) = torch.autograd.grad(torch.tanh(W @ x), x, v[:6])  # 一直传回上一层
+torch.testing.assert_close(back, W.T @ ((1 - torch.tanh(z) ** 2) * v[:6]))
 print(f"为反向留下 {sum(saved)} 个数；对角矩阵有 {n * n} 个")
 
 assert sum(saved) == n  # 只留下了 tanh 的结果

@@ -71,7 +71,7 @@ ax.set_xticks(taus, map(str, taus)), ax.minorticks_off()
 ax.legend()
 
 
-# %% text caption="真实文本：由前 τ 个字符的计数预测下一个字符（没见过的前文退回更短的）。文本少时最好的 τ 是 2 到 3；文本多 200 倍，也只到 4。再大就变差：大多数前文在训练文本里一次也没有出现过。"
+# %% text caption="真实文本：由前 τ 个字符的计数预测下一个字符（没见过的前文退回更短的）。文本少时最好的 τ 是 2 到 3；文本多 200 倍，也只到 4。再大，这种平滑就变差：大多数前文在训练文本里一次也没有出现过。"
 import pydoc_data.topics, re
 paragraphs = "\n\n".join(pydoc_data.topics.topics.values()).lower().split("\n\n")
 plain = " ".join(dict.fromkeys(re.sub("[^a-z]+", " ", p).strip() for p in paragraphs))  # 去掉重复的段落
