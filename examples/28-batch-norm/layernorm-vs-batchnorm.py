@@ -28,6 +28,8 @@ group, layer = nn.GroupNorm(1, 6), nn.LayerNorm([6, 5, 5])
 torch.testing.assert_close(group(image), layer(image))  # 初始时相同
 print("γ 的形状：GroupNorm(1, C)", tuple(group.weight.shape), "，LayerNorm([C, H, W])", tuple(layer.weight.shape))
 assert group.weight.shape != layer.weight.shape  # 前者每个通道一个，后者每个位置一个
+assert (nn.LayerNorm(6)(text) - by_hand(text, (1, 2))).abs().max() > 0.1  # 不是整句话一起平均
+torch.testing.assert_close(nn.GroupNorm(6, 6)(image), nn.InstanceNorm2d(6)(image))  # 每个通道一组
 
 # %% depends caption="输入是 8 个样本、6 个特征；深色是会影响输出 [2, 3] 的输入（梯度不为 0）。训练模式的批量归一化依赖整列（其他样本），推理模式只依赖它自己，层归一化依赖整行（同一样本）。"
 import matplotlib.pyplot as plt
@@ -46,11 +48,13 @@ assert masks[2][2].all() and masks[2].sum() == 6
 
 # %% running
 bn, ln = nn.BatchNorm1d(6), nn.LayerNorm(6)
-mean, var = torch.zeros(6), torch.ones(6)
-for batch in torch.randn(3, 8, 6) * 2 + 1:
-    bn(batch)
+mean, var, simple = torch.zeros(6), torch.ones(6), nn.BatchNorm1d(6, momentum=None)
+batches = torch.randn(3, 8, 6) * 2 + 1
+for batch in batches:
+    bn(batch), simple(batch)
     mean, var = 0.9 * mean + 0.1 * batch.mean(0), 0.9 * var + 0.1 * batch.var(0, unbiased=True)
 torch.testing.assert_close(bn.running_mean, mean)
+torch.testing.assert_close(simple.running_mean, batches.mean((0, 1)))  # momentum=None：各批的简单平均
 torch.testing.assert_close(bn.running_var, var)  # 记的是无偏方差，归一化用的是有偏的
 print("3 批之后，移动平均的第一个：", round(bn.running_mean[0].item(), 2), "，数据的平均是 1：离得还远")
 print("缓冲区：批量", [name for name, _ in bn.named_buffers()], "，层", [name for name, _ in ln.named_buffers()])
@@ -122,4 +126,5 @@ ax.legend(), ax.set(title="小批量时的批量归一化", xlabel="批量大小
 conv = {norm: train(cnn, norm, 2) for norm in ("批量", "层")}
 print("CNN，批量为 2：", {norm: f"{t.mean():.1f} ± {t.std():.1f}" for norm, t in conv.items()})
 assert results["批量"][0].max() < results["层"][0].min() - 10  # 每个特征只有 2 个数可平均
+assert (results["层"] - results["不"]).mean(1).abs().max() < 4  # 层归一化与不归一化差不多
 assert abs((results["批量"][2] - results["层"][2]).mean()) < 3 and abs((conv["批量"] - conv["层"]).mean()) < 4
