@@ -51,11 +51,12 @@ assert 0.2 < wrong.float().mean() < 0.35
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(2, 4, figsize=(5.2, 2.9), layout="constrained")
+fig.suptitle("标签错了的训练图", fontsize=10)
 for ax, i in zip(axes.flat, wrong.nonzero()[:, 0]):
     ax.imshow(X_train[i].view(8, 8), cmap="gray_r", interpolation="none")
     ax.set_title(f"{y_true[i]} → {y_train[i]}", fontsize=9)
     ax.axis("off")
-fig.suptitle("标签错了的训练图", fontsize=10)
+assert len(wrong.nonzero()) >= 8
 
 # %% [markdown]
 # ## 网络与训练
