@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
 
 from engine.glossary import Term, read_glossary
 from engine.project import find_root, load_project
@@ -93,7 +94,7 @@ class _Tooltips(Treeprocessor):
 
     def _split(self, text: str | None) -> tuple[str | None, list[ElementTree.Element]]:
         """Return what comes before the first term, and an element for each term with the text after it."""
-        if not text:
+        if not text or isinstance(text, AtomicString):  # raw HTML, the words of a picture among it
             return text, []
         found: list[ElementTree.Element] = []
         before, at = text, 0

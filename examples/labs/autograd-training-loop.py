@@ -240,7 +240,7 @@ assert min(errors["中心，双精度"]) < min(errors["中心，单精度"]) / 3
 
 # %% one-step caption="从同一个起点，沿负梯度只走一步以后的损失。学习率小，损失按斜率（虚线）下降；再大些，下降得没有斜率说的那么多；太大就越过了谷底，比出发时还高。"
 size = sum(p.grad.square().sum() for p in params).item()  # 梯度长度的平方
-rates = torch.logspace(-2, 1.5, 40).tolist()
+rates = torch.logspace(-2, 1.5, 24).tolist()
 with torch.no_grad():
     after = [cross_entropy(net(X_train, [p - lr * p.grad for p in params]), y_train).item()
              for lr in rates]
@@ -346,10 +346,10 @@ print(f"测试准确率：第 1 轮 {scores[0]:.0%}，最后一轮 {scores[-1]:.
 assert sum(losses[-20:]) / 20 < losses[0] / 10
 assert scores[-1] > 0.9
 
-# %% curves caption="左：每一批的损失（浅）和每一轮的平均（深）。每一批都不同，所以抖动，但平均一路下降。右：测试准确率，头几轮升得最快。"
+# %% curves caption="左：单批的损失（浅，每三批画一点）和每一轮的平均（深）。各批都不同，所以抖动，但平均一路下降。右：测试准确率，头几轮升得最快。"
 fig, (left, right) = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
 per_epoch = torch.tensor(losses).view(num_epochs, -1).mean(dim=1)
-left.plot(losses, alpha=0.4)
+left.plot(range(0, len(losses), 3), losses[::3], alpha=0.4)  # 隔两批画一点，图轻一些
 left.plot(torch.arange(num_epochs) * 20 + 10, per_epoch, "o-", color="C1", markersize=3)
 left.set(title="训练损失", xlabel="更新次数", ylabel="损失")
 right.plot(range(1, num_epochs + 1), scores, "o-", color="C2")
@@ -441,7 +441,7 @@ print("四个参数的梯度都相同")
 #
 # 五件事还是五件事，只是每件都有了名字。`DataLoader` 平时写 `shuffle=True`；这里用 `sampler` 把次序交给它，好与上面逐步对照。
 
-# %% same-numbers caption="每一次更新的损失：线是手写的循环，点（每 20 次画一个）是 nn.Module、SGD 和 DataLoader。两者重合。"
+# %% same-numbers caption="每一次更新的损失：线是手写的循环（每 4 次画一个点），圆点（每 20 次一个）是 nn.Module、SGD 和 DataLoader。两者重合。"
 from torch.utils.data import DataLoader, TensorDataset
 
 dataset = TensorDataset(X_train, y_train)
@@ -457,7 +457,7 @@ for order in orders:
         model_losses.append(loss.item())
 
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
-ax.plot(losses, label="手写的", alpha=0.5)
+ax.plot(range(0, len(losses), 4), losses[::4], label="手写的", alpha=0.5)
 ax.plot(range(0, len(losses), 20), model_losses[::20], "o", color="C1", label="nn 的")
 ax.set(title="两种写法，同样的损失", xlabel="更新次数", ylabel="损失")
 ax.legend()

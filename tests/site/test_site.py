@@ -172,6 +172,13 @@ def test_every_picture_has_a_text_alternative(site: Path, question: str) -> None
     assert all(values.get("alt") for tag, values in page.tags if tag == "img" and "twemoji" not in str(values))
 
 
+def test_nothing_but_text_stands_in_the_words_of_a_picture(site: Path) -> None:
+    """A browser shows nothing of an HTML element inside SVG: a term explained there would be a hole in a label."""
+    for path in pages(site):
+        for words in re.findall(r"<text[^>]*>(.*?)</text>", read(path).source, re.DOTALL):
+            assert not re.findall(r"<(?!/?tspan)[^>]*>", words), (path.name, words)
+
+
 @every_question
 def test_formulas_are_mathml(site: Path, question: str) -> None:
     page = read(site / f"{question}.html")
