@@ -23,7 +23,6 @@ assert scores.tolist() == by_hand and sizes == {240} and search.best_estimator_.
 
 # %% train
 from torch.nn.functional import cross_entropy
-
 X, y = torch.tensor(images).float() / 16, torch.tensor(digits)
 def train(rows, settings, seed, num_steps=300, width=32, batch_size=16):
     """rows (S, K, m)：训练集；settings (S, H, 2)：学习率与权重衰减。返回每个网络对全部图片的概率 (S, K, H, 1797, 10)。"""
@@ -54,21 +53,17 @@ splits = [(torch.tensor(a), torch.tensor(b)) for a, b in KFold(K).split(range(n)
 SETTINGS = torch.tensor([(lr, decay) for lr in (0.01, 0.03, 0.1, 0.3) for decay in (0, 0.02)]).expand(S, -1, -1)
 in_folds = train(torch.stack([DATA[:, a] for a, _ in splits], 1), SETTINGS, seed=0)  # (S, K, H, 1797, 10)
 on_all = train(DATA[:, None], SETTINGS, seed=1)[:, 0]  # (S, H, 1797, 10)
-
 def error(probs, rows):  # (S, …, 1797, 10)，rows (S, m) → (S, …)，误差 %
     wrong = (probs.argmax(-1) != y).float() * 100
     return torch.stack([w[..., r].mean(-1) for w, r in zip(wrong, rows)])
-
 valid = torch.stack([error(in_folds[:, k], DATA[:, b]) for k, (_, b) in enumerate(splits)], 1)  # (S, K, H)
 fold_true, all_true, cv = error(in_folds, TEST), error(on_all, TEST), valid.mean(1)  # (S, K, H)、(S, H)、(S, H)
-
 print("8 组设置，重新训练后的测试误差 %：", [round(e, 1) for e in all_true.mean(0).tolist()])
 
 # %% estimate caption="32 次抽样，同一组超参数：验证误差减去这些模型真实的误差。蓝点是只看一折（每次抽样有 5 个），橙方块是 5 折的平均：偏差一样，散布小得多。"
 import matplotlib.pyplot as plt
 def gap(a, b):  # 同一次抽样里配对：a − b 的平均与标准误
     return (a - b).mean().item(), (a - b).std().item() / S**0.5
-
 h = all_true.mean(0).argmin()  # 固定一组设置
 single = valid[..., h] - fold_true[..., h]  # (S, K)
 averaged = single.mean(1)
@@ -86,7 +81,6 @@ assert less > 4 * se and less > 0.5  # k 折估计的是少了五分之一数据
 # %% choose
 def take(values, index):  # 最后一维上，各取 index 指的那个
     return values.gather(-1, index.unsqueeze(-1)).squeeze(-1)
-
 chosen, alone = cv.argmin(1), valid.argmin(2)  # 按 5 折平均选 (S,)；只按一折选 (S, K)
 by_cv, by_one = take(all_true, chosen), take(all_true[:, None].expand(-1, K, -1), alone).mean(1)
 print(f"选定后重新训练的测试误差 %：5 折选的 {by_cv.mean():.1f}，一折选的 {by_one.mean():.1f}，"
@@ -120,6 +114,16 @@ print(f"最好的一折：自己的验证误差 {mine_valid.min(1).values.mean()
 assert one > 4 * se and 0 < top < one and all(d < -4 * se for d, se in means)
 assert (take(mine_true, best) - mine_valid.min(1).values).mean() > 3  # 最好的一折，分数虚高
 assert abs(means[0][0] - means[1][0]) < 0.6  # 平均的好处与是不是全部数据关系不大
+
+# %% stable
+tops = [take(fold_true[..., h], valid[..., h].argmin(1)) - all_true[:, h] for h in range(5)]  # 学习率不过大的五组
+worse, se = gap(torch.stack(tops).mean(0), torch.zeros(S))
+print(f"不只看选中的那组，前五组设置平均：最好的一折减去重新训练的 {worse:.1f} ± {se:.1f}")
+def changed(a, b):  # 两套模型的预测不同的图占 %；a、b (S, 1797, 10)
+    return torch.stack([(p.argmax(1) != q.argmax(1))[t].float().mean() * 100 for p, q, t in zip(a, b, TEST)])
+alone, together = changed(mine[:, 0], every[:, 0]), changed(mine.mean(1), every.mean(1))
+print(f"换一套模型再预测，结果变了的图：单个模型 {alone.mean():.1f}%，5 个平均 {together.mean():.1f}%")
+assert worse > 2 * se and (together < 0.7 * alone).all()  # 每次抽样里，平均都稳定得多
 
 # %% not-fitted raises="NotFittedError"
 model.predict(A)  # cross_val_score 只交出分数，K 个模型都丢掉了，model 自己从没训练过
