@@ -85,8 +85,8 @@ lr, lam = pairs.repeat_interleave(5, 0).T.reshape(2, -1, 1, 1)  # 各 5 个种�
 labels = torch.where(torch.rand(300) < 0.3, torch.randint(10, (300,)), y[:300])  # 300 张训练图，三成标签换成随机的
 
 # %% train
-def train(bn, decayed, num_steps=1000, every=100):
-    generator, dims, history = torch.Generator().manual_seed(0), ((64, 48), (48, 48), (48, 10)), []
+def train(bn, decayed, num_steps=1000, every=200):
+    generator, dims, history = torch.Generator().manual_seed(0), ((64, 32), (32, 32), (32, 10)), []
     Ws = [(torch.randn(5, a, b, generator=generator) * (2 / a) ** 0.5).repeat(6, 1, 1) for a, b in dims]
     biases, scales = [0 * W[:, :1] for W in Ws], [0 * W[:, :1] + 1 for W in Ws[: 2 * bn]]
     params = [p.requires_grad_() for p in Ws + biases + scales]
@@ -110,7 +110,7 @@ def train(bn, decayed, num_steps=1000, every=100):
     return torch.stack(history, 1)  # (验证与测试, 记录, 学习率, 衰减, 种子)
 
 # %% arms caption="测试误差随训练的变化，训练标签三成是错的，5 个种子的平均与范围，各用验证集选出的学习率和衰减系数。归一化之后，衰减前两层（后面有归一化）没有好处；衰减输出层（后面没有归一化）减轻了过拟合。"
-(fig, ax), steps, final = plt.subplots(figsize=(5.2, 2.9)), range(100, 1001, 100), {}
+(fig, ax), steps, final = plt.subplots(figsize=(5.2, 2.9)), range(200, 1001, 200), {}
 for bn, decayed, prefix, what in ((0, (0, 1, 2), "", "衰减"), (1, (0, 1), "归一化，", "衰减前两层"),
                                   (1, (2,), "归一化，", "衰减输出层")):
     history = train(bn, decayed)
@@ -124,7 +124,7 @@ for bn, decayed, prefix, what in ((0, (0, 1, 2), "", "衰减"), (1, (0, 1), "归
             ax.plot(steps, test.mean(1), ("-", "--", ":", "-.")[len(final) - 2], label=name)
             ax.fill_between(steps, test.min(1).values, test.max(1).values, alpha=0.15)
         print(f"{name}：最后 {test[-1].mean():.1f} ± {test[-1].std():.1f} %")
-ax.legend(), ax.set(title="训练标签有噪声时的测试误差", xlabel="更新次数", ylabel="测试误差 %")
+ax.legend(), ax.set(title="训练标签有噪声时的测试误差", xlabel="更新次数", ylabel="测试误差 %", xticks=steps)
 plain, decayed, bn, hidden, output = final.values()
 assert (decayed < plain - 1).all() and bn.mean() > plain.mean() - 2  # 衰减减轻过拟合，归一化代替不了它
 assert hidden.mean() > bn.mean() - 2 and (output < bn - 1).all()  # 后面有归一化的层，衰减没有好处
