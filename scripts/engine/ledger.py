@@ -19,6 +19,7 @@ from engine.render import download_links, duration, python_version, versions
 
 _CLASS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
 _SHORT = {**{verdict: verdict for verdict in VERDICTS}, VERDICTS[3]: "无法判定"}
+_SHOWN_ASKS = 8
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def foot_fragment(entry: Entry) -> str:
     page, lines = entry.page, []
     if page.aliases:
         lines.append(f"**又名**：{'、'.join(text(alias) for alias in page.aliases)}")
-    if page.asks:
-        lines.append(f"**也有人这样问**：{' '.join(text(ask) for ask in page.asks)}")
+    if page.asks:  # the rest is for the search
+        lines.append(f"**也有人这样问**：{' '.join(text(ask) for ask in page.asks[:_SHOWN_ASKS])}")
     py, notebook = download_links(entry.experiment)
     lines.append(f"**自己跑一遍**：下载 {py} 或 {notebook}")
     return "## 又名与下载\n\n" + wrapped("qa-foot", "\n\n".join(lines))
