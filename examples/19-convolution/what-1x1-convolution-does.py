@@ -62,7 +62,9 @@ print("直接 3×3：参数 {:,}，{:.0f} MFLOPs".format(*direct))
 print("降到 64 的瓶颈：参数 {:,}，{:.0f} MFLOPs".format(*bottleneck[2]))
 for k in (1, 3, 5):
     limit = max(r for r in range(1, C) if 2 * C * r + r * r * k * k < C * C * k * k)
-    print(f"{k}×{k}：r 至多 {limit} 才省，是通道数的 {limit / C:.2f}")
+    before = max(r for r in range(1, C) if C * r + r * C * k * k < C * C * k * k)
+    print(f"{k}×{k}：先降再升，r 至多 {limit} 才省（{limit / C:.2f}）；只在前面降，至多 {before}（{before / C:.2f}）")
+    assert [cost((C, r, 1), (r, C, k)) < cost((C, C, k)) for r in (before, before + 1)] == [True, False]
 fig, ax = plt.subplots(figsize=(5.2, 2.7))
 ax.plot(rs, [f for _, f in bottleneck], "o-", label="1×1 → 3×3 → 1×1")
 ax.axhline(direct[1], color="C1", linestyle="--", label="直接 3×3")
@@ -90,18 +92,17 @@ torch.testing.assert_close(wide(down(X)), merged(X))  # 没有偏置，处处相
 assert ranks == [8, 64] and not torch.allclose(two, one)  # 边界不同
 assert not torch.allclose(between[inner], one[inner], atol=0.1)
 
-# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，很少几个通道就保留了大部分；对照是互相独立的噪声，降掉多少就丢多少。"
-filters = torch.randn(64, 3, 7, 7).double()
-features = nn.functional.conv2d(image.permute(2, 0, 1)[None] - image.mean(), filters, stride=4)
-features = features.relu()[0].flatten(1).T  # (像素, 64)
-kept = {}
-for name, A in (("照片的特征", features), ("独立的噪声", torch.randn_like(features))):
+# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，多半因为都跟着亮度走；滤波器减去自己的平均、不看亮度以后，重复少得多。对照是互相独立的噪声，降掉多少就丢多少。"
+filters, kept, centred = torch.randn(64, 3, 7, 7).double(), {}, image.permute(2, 0, 1)[None] - image.mean()
+features, edges = (nn.functional.conv2d(centred, f, stride=4).relu()[0].flatten(1).T  # (像素, 64)
+                   for f in (filters, filters - filters.mean((1, 2, 3), keepdim=True)))
+for name, A in (("照片的特征", features), ("不看亮度的特征", edges), ("独立的噪声", torch.randn_like(features))):
     values = torch.linalg.eigvalsh(torch.cov(A.T)).flip(0)  # 最好的 1×1 就是前 r 个主成分
     kept[name] = values.cumsum(0) / values.sum() * 100
     print(name, "降到 r 个通道，保留的方差 %：", {r: round(kept[name][r - 1].item()) for r in (2, 8, 16, 32)})
 fig, ax = plt.subplots(figsize=(5.2, 2.7))
-for (name, curve), style in zip(kept.items(), ("-", "--")):
+for (name, curve), style in zip(kept.items(), ("-", "-.", "--")):
     ax.plot(range(1, 65), curve, style, label=name)
 ax.set(title="64 个通道里有多少是重复的", xlabel="保留的通道数 r", ylabel="保留的方差 %")
 ax.legend()
-assert kept["照片的特征"][7] > 85 and kept["独立的噪声"][7] < 20
+assert kept["照片的特征"][7] > 85 and kept["独立的噪声"][7] < 20 and 45 < kept["不看亮度的特征"][7] < 75
