@@ -108,8 +108,9 @@ for name, layers in (("训练过", net), ("随机权重", untrained)):
     result[name] = r2, right = torch.tensor(scores).view(5, seeds, 2).unbind(2)  # 各 (5 层, 5 个种子)
     print(f"{name}：还原像素 R²", [round(v, 2) for v in r2.mean(1).tolist()],
           "，认出数字 %", [round(v, 1) for v in right.mean(1).tolist()])
-(r2, right), (_, random_right) = result.values()
-assert (r2.mean(1).diff() < 0.01).all() and r2[4].max() < 0.9  # 像素一层比一层难还原
+(r2, right), (random_r2, random_right) = result.values()
+assert (r2.mean(1).diff() < 0.01).all() and r2[4].max() < 0.9  # 像素一层比一层难还原，随机权重也一样
+assert (r2[4].mean() - random_r2[4].mean()).abs() < 0.1 and random_r2[4].max() < 0.9
 assert right[4].mean() > right[0].mean() + 2 and right[4].mean() > random_right[4].mean() + 4
 
 # %% depth caption="从每一层的输出，用线性回归还原 64 个像素（左）、认出数字（右），5 个种子的平均与范围，都在测试集上。越深，像素越难还原，训练过没有都差不多；类别却只有训练过的网络一路保留下来。"
