@@ -89,6 +89,11 @@ QUESTIONS = questions()
 every_question = pytest.mark.parametrize("question", QUESTIONS)
 
 
+def test_every_question_of_the_course_has_its_page() -> None:
+    assert {str(front["qa"]) for front in QUESTIONS.values()} == PROJECT.questions
+    assert len(PROJECT.questions) == 66
+
+
 def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
     broken = []
     for path in pages(site):
