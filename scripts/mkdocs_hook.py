@@ -19,6 +19,11 @@ from searchindex import write_search_index
 
 # What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
 _UNCOLOURED = re.compile(r'<span class="[nwpo]">([^<]*)</span>')
+# Chapters whose questions are not shown: links like any other, each a quarter lighter without a box for an arrow.
+_PRUNED = re.compile(
+    r'<li class="md-nav__item md-nav__item--pruned md-nav__item--nested">\s*(<a [^>]*>)\s*<span class="md-ellipsis">'
+    r'\s*([^<]*?)\s*</span>\s*<span class="md-nav__icon md-icon"></span>\s*</a>\s*</li>'
+)
 _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
 
@@ -76,7 +81,8 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Take out the indentation of the theme's templates."""
+    """Take out the indentation of the theme's templates, and the arrows of its navigation."""
+    output = _PRUNED.sub(r'<li class="md-nav__item">\1<span class="md-ellipsis">\2</span></a></li>', output)
     return _INDENTATION.sub(lambda match: match[1] or "\n", output)
 
 

@@ -59,7 +59,7 @@ fig, ax = plt.subplots(figsize=(5.2, 2.8), layout="constrained")
 for i, (name, style) in enumerate((("SVM", "o"), ("MLP", "s"), ("MLP + L2", "^"))):
     e = np.array([t[i] for t in table.values()])  # (任务, 划分)
     ax.errorbar(e.mean(1), np.arange(5) + 0.2 * i - 0.2, xerr=np.abs([e.min(1), e.max(1)] - e.mean(1)), fmt=style,
-                capsize=3, label=name)
+                label=name)
 ax.set(title="同样的任务，SVM 与 MLP", xlabel="测试误差 %", yticks=range(5), yticklabels=table)
 ax.legend(), ax.invert_yaxis()
 

@@ -44,7 +44,7 @@ boxes = {2 * r: energy[120 - r : 120 + r, 120 - r : 120 + r].sum().item() for r 
 half, most = (next(w for w, e in boxes.items() if e > share) for share in (0.5, 0.95))
 print(f"理论 196×196；一半的梯度能量在 {half}×{half}（面积的 {half**2 / 196**2:.0%}），95% 在 {most}×{most}")
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
-axes[0].imshow(energy.sqrt()[::3, ::3], cmap="magma", extent=(0, 224, 224, 0), interpolation="none")
+axes[0].imshow(energy.sqrt()[::4, ::4], cmap="magma", extent=(0, 224, 224, 0), interpolation="none")
 for w in (196, half):
     axes[0].add_patch(plt.Rectangle((120 - w / 2,) * 2, w, w, fill=False, edgecolor="C1"))
 axes[0].set(title="最后一层的一个位置", xlabel="列", ylabel="行"), axes[0].grid(False)

@@ -121,7 +121,7 @@ torch.testing.assert_close((small[:3, :2] + small[:3, 2:]) / 2, torch.full((3, 2
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.8), layout="constrained")
 for ax, group, cells in ((axes[0], small, 12), (axes[1], large, 6)):
     x, y = ((group[::3, :2] + group[::3, 2:]) / 2).T
-    ax.plot(x, y, ".", color="C2", markersize=2)
+    ax.plot(x, y, ".", color="C2", markersize=2, rasterized=True)
     for color, row in (("C0", cells // 3), ("C1", 2 * cells // 3)):
         for x1, y1, x2, y2 in group.view(cells, cells, 3, 4)[row, row].tolist():
             ax.add_patch(plt.Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=color))

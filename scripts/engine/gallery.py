@@ -15,6 +15,7 @@ from engine.labs import Lab
 from engine.ledger import Entry, in_order
 from engine.markup import text
 from engine.render import duration, first_figure
+from engine.svg import CLASSES
 
 FRAGMENT = "index/gallery.md"
 _START = LABS  # the gallery is the labs' own index
@@ -23,7 +24,9 @@ _SIZE = re.compile(r' width="[^"]*"| height="[^"]*"')
 # inverts it in the dark.
 _COLOURS = {"fg": FOREGROUND, "bg": BACKGROUND, "grid": GRID, **{f"c{i}": colour for i, colour in enumerate(CYCLE)}}
 _STYLE = "".join(f"--qa-fig-{name}:{colour};" for name, colour in _COLOURS.items())
-_RULES = "*{stroke-linejoin:round;stroke-linecap:butt}text{font:9px sans-serif;fill:var(--qa-fig-fg)}"
+_RULES = "*{stroke-linejoin:round;stroke-linecap:butt}text{font:9px sans-serif;fill:var(--qa-fig-fg)}" + "".join(
+    f".{css}{{{style}}}" for style, css in CLASSES.items()
+)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ _BLACK_STROKE = re.compile(r"stroke: #000000\b")
 _PATH_SPACE = re.compile(r"\s*([A-Za-z])\s*|\s+")
 # The theme's stylesheet says it once for all text of all figures.
 _TEXT_DEFAULTS = ("font-size:9px", "fill:var(--qa-fig-fg)")
+# What every second element of a figure is styled with; the stylesheet has rules for these classes.
+CLASSES = {
+    "fill:none;stroke:var(--qa-fig-grid);stroke-width:0.6;stroke-linecap:square": "qg",
+    "fill:none;stroke:var(--qa-fig-fg);stroke-width:0.8;stroke-linejoin:miter;stroke-linecap:square": "qs",
+    "fill:var(--qa-fig-fg)": "qt",
+    "text-anchor:middle": "qm",
+}
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -42,6 +49,10 @@ def clean_svg(svg: str, prefix: str, label: str) -> str:
     referenced = set(_REFERENCE.findall(svg)) | set(re.findall(r'xlink:href="#([^"]+)"', svg))
     _clean(root, prefix, referenced)
     _drop_repeated_styles(root)
+    for element in root.iter():
+        if css := CLASSES.get(element.get("style", "")):
+            del element.attrib["style"]
+            element.attrib["class"] = css
     for name in ("version", "id"):
         root.attrib.pop(name, None)
     root.attrib |= {"role": "img", "aria-label": label, "data-search-exclude": ""}
