@@ -62,7 +62,8 @@ print("直接 3×3：参数 {:,}，{:.0f} MFLOPs".format(*direct))
 print("降到 64 的瓶颈：参数 {:,}，{:.0f} MFLOPs".format(*bottleneck[2]))
 for k in (1, 3, 5):
     limit = max(r for r in range(1, C) if 2 * C * r + r * r * k * k < C * C * k * k)
-    print(f"{k}×{k}：r 至多 {limit} 才省，是通道数的 {limit / C:.2f}")
+    only = max(r for r in range(1, C) if C * r + k * k * r * C < C * C * k * k)  # 只降不升
+    print(f"{k}×{k}：r 至多 {limit} 才省，是通道数的 {limit / C:.2f}；只降不升，至多 {only}")
 fig, ax = plt.subplots(figsize=(5.2, 2.7))
 ax.plot(rs, [f for _, f in bottleneck], "o-", label="1×1 → 3×3 → 1×1")
 ax.axhline(direct[1], color="C1", linestyle="--", label="直接 3×3")
@@ -70,6 +71,7 @@ ax.set(title="瓶颈什么时候省", xlabel="中间的通道数 r", ylabel="MFL
 ax.legend()
 assert bottleneck[2][0] * 8 < direct[0] and bottleneck[2][1] * 8 < direct[1]
 assert [b[1] < direct[1] for b in bottleneck] == [r <= 229 for r in rs]
+assert cost((C, 230, 1), (230, C, 3))[0] < direct[0] < cost((C, 231, 1), (231, C, 3))[0]  # 只降不升的门槛
 
 # %% collapse
 down, wide = nn.Conv2d(64, 8, 1).double(), nn.Conv2d(8, 64, 3, padding=1, bias=False).double()
@@ -90,18 +92,19 @@ torch.testing.assert_close(wide(down(X)), merged(X))  # 没有偏置，处处相
 assert ranks == [8, 64] and not torch.allclose(two, one)  # 边界不同
 assert not torch.allclose(between[inner], one[inner], atol=0.1)
 
-# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，很少几个通道就保留了大部分；对照是互相独立的噪声，降掉多少就丢多少。"
+# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，很少几个通道就保留了大部分；滤波器不看亮度时（点划线）少一些；对照是互相独立的噪声，降掉多少就丢多少。"
 filters = torch.randn(64, 3, 7, 7).double()
-features = nn.functional.conv2d(image.permute(2, 0, 1)[None] - image.mean(), filters, stride=4)
-features = features.relu()[0].flatten(1).T  # (像素, 64)
+flat = filters - filters.mean((1, 2, 3), keepdim=True)  # 均匀的一片得 0：不看亮度
+features, contrast = (nn.functional.conv2d(image.permute(2, 0, 1)[None] - image.mean(), K, stride=4)
+                      .relu()[0].flatten(1).T for K in (filters, flat))  # (像素, 64)
 kept = {}
-for name, A in (("照片的特征", features), ("独立的噪声", torch.randn_like(features))):
+for name, A in (("照片的特征", features), ("不看亮度", contrast), ("独立的噪声", torch.randn_like(features))):
     values = torch.linalg.eigvalsh(torch.cov(A.T)).flip(0)  # 最好的 1×1 就是前 r 个主成分
     kept[name] = values.cumsum(0) / values.sum() * 100
     print(name, "降到 r 个通道，保留的方差 %：", {r: round(kept[name][r - 1].item()) for r in (2, 8, 16, 32)})
 fig, ax = plt.subplots(figsize=(5.2, 2.7))
-for (name, curve), style in zip(kept.items(), ("-", "--")):
+for (name, curve), style in zip(kept.items(), ("-", "-.", "--")):
     ax.plot(range(1, 65), curve, style, label=name)
 ax.set(title="64 个通道里有多少是重复的", xlabel="保留的通道数 r", ylabel="保留的方差 %")
 ax.legend()
-assert kept["照片的特征"][7] > 85 and kept["独立的噪声"][7] < 20
+assert kept["照片的特征"][7] > 85 and 50 < kept["不看亮度"][7] < 75 and kept["独立的噪声"][7] < 20
