@@ -48,7 +48,7 @@ for depth in depths:
     boxes = [energy[depth - r : depth + r + 1, depth - r : depth + r + 1].sum() for r in range(depth + 1)]
     width.append(2 * next(r for r, box in enumerate(boxes) if box > 0.95) + 1)
 print("深度：", depths, "，标准差：", [round(s, 1) for s in std])
-print("√(2 × 深度 / 3)：", [round((2 * d / 3) ** 0.5, 1) for d in depths])
+print("√(2 × 深度 / 3)：", [round((2 * d / 3) ** 0.5, 1) for d in depths], "，装下 95% 的方框有多宽：", width)
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
 axes[0].imshow(energies[16].sqrt(), cmap="magma", extent=(-16.5, 16.5, -16.5, 16.5))
 axes[0].set(title="16 层的梯度", xlabel="横向距离", ylabel="纵向距离"), axes[0].grid(False)

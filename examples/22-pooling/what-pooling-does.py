@@ -115,6 +115,7 @@ centre, moved = (torch.stack([v[k].mean() for v in scores.values()]).view(2, 3) 
 assert centre[0].max() - centre[0].min() < 2  # 都在正中：不分高下
 assert moved[0, 0] > moved[0, 1:].max() + 6 and moved[0, 0] < centre[0, 0] - 20  # 池化挽回一部分
 assert (centre[1] - moved[1] < 5).all() and (centre[0] - moved[0] > 20).all()  # 增广以后谁都不再掉分
+assert all(v[3].mean() < v[2].mean() - 15 for (title, _), v in scores.items() if title == "训练时随机平移")
 
 # %% models
 from torchvision import models

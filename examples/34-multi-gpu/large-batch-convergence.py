@@ -19,39 +19,42 @@ def loss_of(Ws, X, y):
 
 
 torch.manual_seed(0)
-Ws = [torch.randn(a, b) * (2 / a) ** 0.5 for a, b in ((64, 32), (32, 10))]
-sizes, stages = (1, 10, 100, 1000), {}
-for step in range(101):
-    if step in (0, 100):  # 每个样本各自的梯度 (1797, 2368)
-        each = torch.cat([g.flatten(1) for g in vmap(grad(loss_of), (None, 0, 0))(Ws, X, y)], 1)
-        stages[step] = each, each.mean(0), loss_of(Ws, X, y)
-    rows = torch.randint(N, (64,))
-    Ws = [W - 0.64 * g for W, g in zip(Ws, grad(loss_of)(Ws, X[rows], y[rows]))]
-print("第 0 步和第 100 步的整体损失：", [round(loss.item(), 2) for _, _, loss in stages.values()])
+sizes, seeds, stages = (10, 100, 1000), 5, {}  # 5 个种子的网络一起训练
+Ws = [torch.randn(seeds, a, b) * (2 / a) ** 0.5 for a, b in ((64, 32), (32, 10))]
+for step in range(401):
+    if step in (0, 400):  # 每个样本各自的梯度，每个种子 (1797, 2368)
+        stages[step] = [torch.cat([g.flatten(1) for g in vmap(grad(loss_of), (None, 0, 0))(one, X, y)], 1)
+                        for one in zip(*Ws)]
+        print(f"第 {step} 步的整体损失：", [round(loss_of(one, X, y).item(), 2) for one in zip(*Ws)])
+    rows = torch.randint(N, (seeds, 64))
+    Ws = [W - 0.64 * g for W, g in zip(Ws, vmap(grad(loss_of))(Ws, X[rows], y[rows]))]
 
-# %% angle caption="小批量梯度与整体梯度的夹角余弦，1,000 次抽样的平均（点）与公式（线）。刚开始训练时，批量 100 的方向已经相当准，再大 10 倍好处不多；训练一会儿以后，整体梯度变小，同样的批量方向差得多。"
+# %% angle caption="小批量梯度与整体梯度的夹角余弦：点是每个种子 200 次抽样的平均，再对 5 个网络取平均与标准差；线是公式。刚开始训练时，批量 100 的方向已经相当准，再大 10 倍好处不多；训练一会儿以后，整体梯度变小，同样的批量方向差得多。"
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
-noise, angle = {}, {}
-for step, (each, whole, _) in stages.items():
-    rows = [torch.randint(N, (1000, b)) for b in sizes]  # 每种批量随机抽 1,000 批
-    draws = [torch.zeros(1000, N).scatter_add_(1, r, torch.ones(r.shape)) @ each / r.shape[1] for r in rows]
-    noise[step] = torch.stack([(d - whole).norm(dim=1).square().mean().sqrt() for d in draws])
-    angle[step] = torch.stack([cosine_similarity(d, whole[None]).mean() for d in draws])
-    scale = (each - whole).norm(dim=1).square().mean() / whole.norm().square()  # 噪声尺度：噪声与梯度之比的平方
-    line, b = ax.semilogx(sizes, angle[step], "o", label=f"第 {step} 次更新"), torch.logspace(0, 3, 50)
-    ax.semilogx(b, (1 + scale / b) ** -0.5, color=line[0].get_color())
-    print(f"第 {step:3d} 次更新：噪声尺度 {scale:.0f}；批量 {sizes} 的噪声", [round(v, 2) for v in noise[step].tolist()],
-          "余弦", [round(v, 2) for v in angle[step].tolist()])
-    level = noise[step] * torch.tensor(sizes).sqrt()
-    assert (level / level[2] - 1).abs().max() < 0.2  # 噪声 ∝ 1/√批量，一直到 1,000 都没有停
-ax.set(title="小批量梯度的方向有多准", xlabel="批量", ylabel="与整体梯度的余弦")
-ax.legend()
-assert angle[0][2] > 0.75 and angle[0][3] - angle[0][2] < 0.25 and angle[100][3] - angle[100][2] > 0.15
+angle, many = {}, torch.logspace(1, 3, 50)
+for step, runs in stages.items():
+    rows = [torch.randint(N, (200, b)) for b in sizes]  # 每种批量随机抽 200 批，有放回
+    picks = torch.cat([torch.zeros(200, N).scatter_add_(1, r, torch.ones(r.shape)) / r.shape[1] for r in rows])
+    wholes = [each.mean(0) for each in runs]
+    draws = [(picks @ each).view(len(sizes), 200, -1) for each in runs]  # (批量, 抽样, 参数)
+    angle[step] = torch.stack([cosine_similarity(d, G, dim=2).mean(1) for d, G in zip(draws, wholes)])  # (种子, 批量)
+    noise = torch.stack([(d - G).square().sum(2).mean(1) for d, G in zip(draws, wholes)]).mean(0).sqrt()
+    scale = torch.stack([(e - G).square().sum(1).mean() / G.square().sum() for e, G in zip(runs, wholes)])
+    line = ax.errorbar(sizes, angle[step].mean(0), angle[step].std(0), fmt="o", capsize=2, label=f"第 {step} 次更新")
+    ax.plot(many, (1 + scale[:, None] / many).rsqrt().mean(0), color=line[0].get_color())
+    print(f"第 {step} 次更新，批量 {sizes}：噪声 {[round(v, 2) for v in noise.tolist()]}，"
+          f"余弦 {[round(v, 2) for v in angle[step].mean(0).tolist()]}，噪声尺度 {[round(v) for v in scale.tolist()]}")
+    assert ((noise / noise[1]) * (torch.tensor(sizes) / 100).sqrt() - 1).abs().max() < 0.15  # 噪声 ∝ 1/√批量
+kinds = [y[r].unsqueeze(2).eq(torch.arange(10)).any(1).sum(1).float().mean().item() for r in rows]
+print("一批里平均有几种数字：", [round(k, 1) for k in kinds])
+ax.set(xscale="log", title="小批量梯度的方向有多准", xlabel="批量", ylabel="与整体梯度的余弦"), ax.legend()
+assert kinds[0] < 8 and kinds[1] > 9.9 and angle[0][:, 1].min() > 0.75
+assert (angle[400][:, 2] - angle[400][:, 1]).min() > 0.1 and (angle[0] - angle[400])[:, 1].min() > 0.1
 
 # %% steps
-lrs, seeds = [0.04 * 2**k for k in range(7)], 5
+lrs = [0.04 * 2**k for k in range(7)]
 
 
 def steps_to(batch, target=0.15):
@@ -103,7 +106,7 @@ print("10,000 个样本，一轮的更新次数：", updates)
 flops = {}
 for b in (100, 1000):
     with FlopCounterMode(display=False) as counter:
-        loss_of([W.requires_grad_() for W in Ws], X[:b], y[:b]).backward()
+        loss_of([W[0].requires_grad_() for W in Ws], X[:b], y[:b]).backward()
     flops[b] = counter.get_total_flops()
 print("一步的计算量（百万次）：", {b: round(f / 1e6, 1) for b, f in flops.items()})
 assert flops[1000] == 10 * flops[100] and updates == {100: 100, 1000: 10}
