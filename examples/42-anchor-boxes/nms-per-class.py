@@ -34,8 +34,8 @@ for boxes, scores, classes in cases:
     differ, extra = differ + (len(nms(boxes, scores, 0.5)) < len(kept)), extra + bool(more)
 print(f"300 个例子里，与逐类循环相同：batched_nms {equal}，平移后做一次 nms {shifted}")
 print(f"一起做留下的框更少 {differ}；一起做还留下了按类做删掉的框 {extra}")
-chain = torch.tensor([[0.0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10], [3, 3, 13, 13]]), torch.tensor([0.9, 0.8, 0.7, 0.6])
-fewer, more = len(batched_nms(*chain, torch.tensor([0, 1, 1, 1]), 0.5)), len(nms(*chain, 0.5))  # 第二个框压着后两个
+four = torch.tensor([[0.0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10], [3, 3, 13, 13]]), torch.tensor([4.0, 3, 2, 1])
+fewer, more = len(batched_nms(*four, torch.tensor([0, 1, 1, 1]), 0.5)), len(nms(*four, 0.5))  # 第二个框压着后两个
 print(f"四个框，第一个是另一类：按类做留下 {fewer} 个，一起做留下 {more} 个")
 assert equal == shifted == differ == 300 and 10 < extra < 200 and (fewer, more) == (2, 3)  # 个数也可能反过来
 two = torch.tensor([[0.0, 0, 8, 8], [3, 0, 11, 8]]), torch.tensor([0.9, 0.8])  # 挨着的两个物体，IoU 0.45
