@@ -101,4 +101,4 @@ for copies in (1, 8):
     if copies == 1:
         assert stored[1].mean() > moved[1, 1].mean() + 4 and stored[1].mean() < 0.5 * plain[1, 1].mean()
 print(f"1,000 张图，每次都随机平移：{moved[1, 1].mean():.1f}；1,000 张图，都放正：{plain[1, 1].mean():.1f}")
-assert abs(stored[1].mean() - moved[1, 1].mean()) < 3  # 数据本身够多样，在线增广没有增加什么
+assert abs(stored[1].mean() - moved[1, 1].mean()) < 2  # 数据本身够多样，训练 1,000 次时在线增广没有增加什么

@@ -13,7 +13,6 @@ def my_nms(boxes, scores, threshold):  # boxes (n, 4) 是左上角和右下角�
         kept.append(order[0])
         order = order[1:][box_iou(boxes[order[:1]], boxes[order[1:]])[0] <= threshold]
     return torch.stack(kept)
-
 torch.manual_seed(0)
 corner = torch.rand(300, 40, 2) * 60  # 300 个随机例子，各 40 个框，4 类
 many = torch.cat([corner, corner + 10 + torch.rand(300, 40, 2) * 40], 2)
@@ -35,7 +34,10 @@ for boxes, scores, classes in cases:
     differ, extra = differ + (len(nms(boxes, scores, 0.5)) < len(kept)), extra + bool(more)
 print(f"300 个例子里，与逐类循环相同：batched_nms {equal}，平移后做一次 nms {shifted}")
 print(f"一起做留下的框更少 {differ}；一起做还留下了按类做删掉的框 {extra}")
-assert equal == shifted == differ == 300 and 10 < extra < 200
+four = torch.tensor([[0.0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10], [3, 3, 13, 13]]), torch.tensor([4.0, 3, 2, 1])
+fewer, more = len(batched_nms(*four, torch.tensor([0, 1, 1, 1]), 0.5)), len(nms(*four, 0.5))  # 第二个框压着后两个
+print(f"四个框，第一个是另一类：按类做留下 {fewer} 个，一起做留下 {more} 个")
+assert equal == shifted == differ == 300 and 10 < extra < 200 and (fewer, more) == (2, 3)  # 个数也可能反过来
 two = torch.tensor([[0.0, 0, 8, 8], [3, 0, 11, 8]]), torch.tensor([0.9, 0.8])  # 挨着的两个物体，IoU 0.45
 one_class, two_classes = (batched_nms(*two, torch.tensor(c), 0.3).tolist() for c in ([1, 1], [1, 2]))
 print("按类做，挨着的两个物体：同一类，留下", one_class, "；不同类，留下", two_classes)
@@ -58,7 +60,6 @@ for wrong in (boxes[0], boxes.double()):
 from sklearn.datasets import load_digits
 X, y = torch.tensor(load_digits().images).float() / 16, torch.tensor(load_digits().target)
 grid = torch.cartesian_prod(torch.arange(13), torch.arange(13))  # 20×20 的图里每个 8×8 窗口的 (行, 列)
-
 def scenes(n, first, last):  # 返回图、窗口 (n, 169, 64)、两个数字的位置与类别 (n, 2)、是否重叠
     pick = torch.randint(first, last, (n, 2))
     pick = pick[y[pick[:, 0]] != y[pick[:, 1]]]  # 两个不同类的数字
@@ -95,7 +96,6 @@ def detect(probability, together):  # 全部图一次做完：batched_nms 按图
     boxes, scores = torch.cat([grid[place], grid[place] + 8], 1).float(), probability[picture, place, c]
     kept = batched_nms(boxes, scores, picture if together else picture * 10 + c, 0.3)
     return picture[kept], place[kept], c[kept], scores[kept]
-
 canvas, windows, where, which, overlap = scenes(500, 1000, 1797)  # 测试：训练时没有见过的数字
 probability = net(windows.view(1, -1, 64).expand(seeds, -1, -1)).detach().sigmoid().view(seeds, -1, 169, 10)
 

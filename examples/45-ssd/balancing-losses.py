@@ -105,11 +105,11 @@ assert torch.equal(base, run(Adam, 1024, 1024, **tiny)) and not torch.equal(base
 assert torch.equal(fixed, run(Adam, 1, 1024, heads, **tiny))
 assert not torch.allclose(run(SGD, 1, 1, heads), run(SGD, 1, 0.5, heads))
 
-# %% sweep caption="Adam，1,500 次更新，5 个种子的平均与范围，两轴都是对数。权重越大，回归越好而分类越差；0.01 到 0.1 之间两边都不错。横虚线是只训练一个任务的网络，右端的点是可学的权重。"
+# %% sweep caption="Adam，1,500 次更新，10 个种子的平均与范围，两轴都是对数。权重越大，回归越好而分类越差；0.01 到 0.1 之间两边都不错。横虚线是只训练一个任务的网络，右端的点是可学的权重。"
 import matplotlib.pyplot as plt
 
 ratio = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1]
-accuracy, error = train([(1, r) for r in ratio] + [(1, 0), (0, 1), "学"], 0.01, Adam)
+accuracy, error = train([(1, r) for r in ratio] + [(1, 0), (0, 1), "学"], 0.01, Adam, seeds=10)
 fig, ax = plt.subplots(figsize=(5.2, 3.1))
 for values, single, color, name in ((100 - accuracy, 6, "C0", "分类错误"), (error, 7, "C1", "回归没解释的方差")):
     ax.plot(ratio, values[:6].mean(1), "o-", color=color, label=name)
@@ -120,7 +120,8 @@ ax.set(title="回归损失的权重，是两个任务之间的取舍", xlabel="�
 ax.set_xticks([*ratio, 10], [*(f"{r:g}" for r in ratio), "学"])
 ax.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
 ax.legend()
-for k, name in ((6, "只分类"), (7, "只回归"), (3, "权重 0.01"), (5, "直接相加"), (8, "可学的权重")):
+for k, name in ((6, "只分类"), (7, "只回归"), (3, "权重 0.01"), (4, "权重 0.1"), (5, "直接相加"), (8, "可学的权重")):
     print(f"{name}：分类准确率 {accuracy[k].mean():.1f} ± {accuracy[k].std():.1f}，回归没解释 {error[k].mean():.1f}%")
 assert (accuracy[3] - accuracy[5]).mean() > 2 and error[3].mean() < 5 and error[1].mean() > 20
-assert accuracy[5].mean() + 1 < accuracy[8].mean() < accuracy[3].mean() + 1  # 可学的：比不加权好，没有胜过选好的
+for gap in (accuracy[3] - accuracy[5], accuracy[8] - accuracy[5], accuracy[3] - accuracy[8], error[3] - error[8]):
+    assert gap.mean() > 3 * gap.std() / 10**0.5 and gap.mean() > 0.3  # 可学的：分类在直接相加与 0.01 之间，回归比 0.01 好

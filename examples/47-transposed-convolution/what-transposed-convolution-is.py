@@ -20,6 +20,8 @@ back = conv_transpose2d(y.view(1, 3, 4, 4), W, stride=2, padding=1).flatten()  #
 print("卷积的矩阵 C：", tuple(C.shape), "；转置卷积的输出：", tuple(back.shape))
 print(f"与 Cᵀy 最多差 {(back - C.T @ y).abs().max():.6f}，与卷积反向传播的结果最多差 {(back - gradient).abs().max():.6f}")
 print(f"⟨Cx, y⟩ = {forward(x) @ y:.6f}，⟨x, Cᵀy⟩ = {x @ back:.6f}")
+patch = x.view(2, 7, 7)[:, 3:6, 3:6]  # 第 2 行第 2 列的输出看到的那一块，(2, 3, 3)
+torch.testing.assert_close(forward(x).view(3, 4, 4)[:, 2, 2], (W * patch).sum((1, 2, 3)))  # 输出就是内积
 torch.testing.assert_close(back, C.T @ y)
 torch.testing.assert_close(back, gradient)
 torch.testing.assert_close(forward(x) @ y, x @ back)
@@ -117,6 +119,6 @@ haar = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1,
 features = conv2d(photo.view(1, 1, 32, 32), haar, stride=2)  # (1, 4, 16, 16)：大小减半，通道变 4 个
 restored = conv_transpose2d(features, haar, stride=2)[0, 0]
 print("4 个正交的 2×2 核，步幅 2：转置卷积与原图最多差", f"{(restored - photo).abs().max():.6f}")
-torch.testing.assert_close(restored, photo)  # 只有这时转置才是逆
+torch.testing.assert_close(restored, photo)  # CᵀC = I，转置就是逆
 dull = conv_transpose2d(conv2d(photo.view(1, 1, 32, 32), haar * 1.5, stride=2), haar * 1.5, stride=2)[0, 0]
 assert not torch.allclose(dull, photo)  # 核不再是单位长度，转置就不是逆了
