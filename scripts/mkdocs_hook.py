@@ -24,6 +24,11 @@ _PRUNED = re.compile(
     r'<li class="md-nav__item md-nav__item--pruned md-nav__item--nested">\s*(<a [^>]*>)\s*<span class="md-ellipsis">'
     r'\s*([^<]*?)\s*</span>\s*<span class="md-nav__icon md-icon"></span>\s*</a>\s*</li>'
 )
+# A part of the navigation whose name is a link: the theme leaves its list without a name for screen readers.
+_NAMELESS = re.compile(
+    r'(<a [^>]*class="md-nav__link[^>]*>\s*<span class="md-ellipsis">\s*([^<]*?)\s*</span>\s*</a>\s*'
+    r'<label [^>]*id="(__nav_[\d_]+_label)".*?)aria-labelledby="\3"', re.DOTALL
+)
 _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
 
@@ -81,8 +86,9 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Take out the indentation of the theme's templates, and the arrows of its navigation."""
+    """Take out the indentation of the theme's templates, and the arrows of its navigation; name its lists."""
     output = _PRUNED.sub(r'<li class="md-nav__item">\1<span class="md-ellipsis">\2</span></a></li>', output)
+    output = _NAMELESS.sub(r'\1aria-label="\2"', output)
     return _INDENTATION.sub(lambda match: match[1] or "\n", output)
 
 
