@@ -92,7 +92,7 @@ torch.testing.assert_close(wide(down(X)), merged(X))  # 没有偏置，处处相
 assert ranks == [8, 64] and not torch.allclose(two, one)  # 边界不同
 assert not torch.allclose(between[inner], one[inner], atol=0.1)
 
-# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，很少几个通道就保留了大部分；滤波器不看亮度时（点划线）少一些；对照是互相独立的噪声，降掉多少就丢多少。"
+# %% redundancy caption="用 1×1 把 64 个通道降到 r 个，至多能保留多少方差。照片上的特征（64 个随机的 7×7 滤波器加 ReLU）彼此很像，很少几个通道就保留了大部分；滤波器不看亮度时（点划线）少得多；对照是互相独立的噪声，降掉多少就丢多少。"
 filters = torch.randn(64, 3, 7, 7).double()
 flat = filters - filters.mean((1, 2, 3), keepdim=True)  # 均匀的一片得 0：不看亮度
 features, contrast = (nn.functional.conv2d(image.permute(2, 0, 1)[None] - image.mean(), K, stride=4)
