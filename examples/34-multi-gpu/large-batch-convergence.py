@@ -33,7 +33,7 @@ for step in range(401):
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
-angle, many = {}, torch.logspace(1, 3, 50)
+angle, many = {}, torch.logspace(1, 3, 20)
 for step, runs in stages.items():
     rows = [torch.randint(N, (200, b)) for b in sizes]  # 每种批量随机抽 200 批，有放回
     picks = torch.cat([torch.zeros(200, N).scatter_add_(1, r, torch.ones(r.shape)) / r.shape[1] for r in rows])
@@ -49,7 +49,8 @@ for step, runs in stages.items():
     assert ((noise / noise[1]) * (torch.tensor(sizes) / 100).sqrt() - 1).abs().max() < 0.15  # 噪声 ∝ 1/√批量
 kinds = [y[r].unsqueeze(2).eq(torch.arange(10)).any(1).sum(1).float().mean().item() for r in rows]
 print("一批里平均有几种数字：", [round(k, 1) for k in kinds])
-ax.set(xscale="log", title="小批量梯度的方向有多准", xlabel="批量", ylabel="与整体梯度的余弦"), ax.legend()
+ax.set(xscale="log", title="小批量梯度的方向有多准", xlabel="批量", ylabel="与整体梯度的余弦")
+ax.minorticks_off(), ax.legend()
 assert kinds[0] < 8 and kinds[1] > 9.9 and angle[0][:, 1].min() > 0.75
 assert (angle[400][:, 2] - angle[400][:, 1]).min() > 0.1 and (angle[0] - angle[400])[:, 1].min() > 0.1
 
@@ -76,7 +77,7 @@ def steps_to(batch, target=0.15):
     return done
 
 
-# %% scaling caption="训练损失降到 0.15 所需的更新次数（左）和轮数（右），5 个种子的平均与标准差，每种批量用自己最好的学习率。批量小时，更新次数接近按比例减少（虚线），轮数只慢慢增加；过了几十，更新次数几乎不再减少，轮数直线上升。"
+# %% scaling caption="训练损失降到 0.15 所需的更新次数（左）和轮数（右），5 个种子的平均与标准差，每种批量用自己最好的学习率。批量小时，更新次数接近按比例减少（虚线），轮数只慢慢增加；过了几十，批量再大 16 倍，更新次数也只减少一半，轮数直线上升。"
 batches = torch.tensor([1, 4, 16, 64, 256, 1024])
 results = [steps_to(b) for b in batches.tolist()]
 best = [int(done.mean(1).argmin()) for done in results]  # 每种批量自己最好的学习率
@@ -85,7 +86,7 @@ epochs, lr = steps * batches[:, None] / N, torch.tensor(lrs)[best]
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), layout="constrained")
 for ax, value, name in zip(axes, (steps, epochs), ("更新次数", "轮数")):
     ax.errorbar(batches, value.mean(1), value.std(1), fmt="o-", capsize=2)
-    ax.set(xscale="log", yscale="log", title=name, xlabel="批量", ylabel=name)
+    ax.set(xscale="log", yscale="log", title=name, xlabel="批量", ylabel=name), ax.minorticks_off()
 axes[0].plot(batches[:4], steps[0].mean() / batches[:4], "--", label="按比例减少")
 axes[0].legend()
 print("批量：    ", batches.tolist())
@@ -95,7 +96,7 @@ print("轮数：    ", [f"{e.mean():.1f}±{e.std():.1f}" for e in epochs])
 print(f"拐点（最多与最少的更新次数之比）：{steps[0].mean() / steps[-1].mean():.0f}")
 assert epochs[2].mean() < 2.5 * epochs[0].mean() and steps[0].mean() > 6 * steps[2].mean()  # 16 倍批量，轮数差不多
 assert epochs[5].mean() > 5 * epochs[3].mean() and steps[3].mean() < 4 * steps[5].mean()  # 再 16 倍，白费许多
-assert lr[2] > 3 * lr[0] and lr[5] < 5 * lr[3]  # 学习率先跟着批量增大，后来就不再增大
+assert lr[2] > 3 * lr[0] and lr[5] < 5 * lr[3]  # 学习率先跟着批量增大，后来增大得慢得多
 
 # %% cost
 from torch.utils.data import DataLoader
