@@ -27,7 +27,8 @@ _PRUNED = re.compile(
 # A part of the navigation whose name is a link: the theme leaves its list without a name for screen readers.
 _NAMELESS = re.compile(
     r'(<a [^>]*class="md-nav__link[^>]*>\s*<span class="md-ellipsis">\s*([^<]*?)\s*</span>\s*</a>\s*'
-    r'<label [^>]*id="(__nav_[\d_]+_label)".*?)aria-labelledby="\3"', re.DOTALL
+    r'<label [^>]*id="(__nav_[\d_]+_label)".*?)aria-labelledby="\3"',
+    re.DOTALL,
 )
 _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
