@@ -75,6 +75,28 @@ def test_on_a_command_line_of_its_own(name: str, tmp_path: Path) -> None:
     check_run(experiment, Done(done.returncode, done.stdout, done.stderr))
 
 
+def test_a_downloaded_notebook_runs_in_jupyter(tmp_path: Path) -> None:
+    """As it is, in a kernel of its own, with the figures that the site shows."""
+    import nbclient
+    import nbformat
+
+    name = "labs/autograd-training-loop"
+    path = PROJECT.downloads / f"{name}.ipynb"
+    notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+    shown = [cell.source for cell in notebook.cells]
+    nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    assert [cell.source for cell in notebook.cells] == shown
+    printed = {
+        cell.id: "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stdout")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+    expected = notebook_of(EXPERIMENTS[name])
+    assert printed == {cell: cell_outputs_text(expected, cell) for cell in printed}
+
+
 def check_run(experiment: Experiment, done: Done) -> None:
     raises = experiment.cells[-1].raises
     assert done.returncode == (1 if raises else 0), done.stderr

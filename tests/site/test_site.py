@@ -89,9 +89,14 @@ QUESTIONS = questions()
 every_question = pytest.mark.parametrize("question", QUESTIONS)
 
 
-def test_every_question_of_the_course_has_its_page() -> None:
-    assert {str(front["qa"]) for front in QUESTIONS.values()} == PROJECT.questions
-    assert len(PROJECT.questions) == 66
+def test_every_question_of_the_course_has_page_experiment_and_ledger(site: Path) -> None:
+    numbers = {str(front["qa"]): question for question, front in QUESTIONS.items()}
+    assert numbers.keys() == PROJECT.questions
+    assert len(numbers) == 66
+    reported = set(read(site / "report.html").links)
+    for question in QUESTIONS:
+        assert (PROJECT.examples / f"{question}.py").is_file()
+        assert f"{question}.html" in reported
 
 
 def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
