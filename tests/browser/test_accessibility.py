@@ -21,11 +21,15 @@ def test_axe_finds_nothing(browser: Browser, served: str, site: Path, axe: str, 
     )
     page = context.new_page()
     found = []
-    for path in sorted(site.rglob("*.html")):
+    # Only colours depend on the scheme, so in the dark only those are looked at. The pages of tags are all made alike.
+    rules = ", runOnly: ['cat.color']" if scheme == "dark" else ""
+    every = sorted(site.rglob("*.html"))
+    alike = [path for path in every if path.parent.name == "tags"]
+    for path in every if width > 1000 else [path for path in every if path not in alike[5:]]:
         name = path.relative_to(site).as_posix()
         page.goto(f"{served}/{name}", wait_until="load")
         page.evaluate(axe)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        result = page.evaluate(f"axe.run(document, {{resultTypes: ['violations']{rules}}})")
         found += [
             (name, violation["id"], node["target"], node.get("failureSummary", "")[:200])
             for violation in result["violations"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.examples.plain import Done, forking_context, run_plain
+from tests.examples.plain import Done
 
 from engine.build import build
 from engine.cache import Cache, Notebook
@@ -41,22 +41,9 @@ def notebook_of(experiment: Experiment) -> Notebook:
     return notebook
 
 
-@pytest.fixture(scope="session")
-def plain_runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
-    """Run each experiment that is tested without the engine, as a reader would who downloaded it, elsewhere."""
-    chosen = [e for e in EXPERIMENTS.values() if any(f"[{e.id}]" in item.name for item in request.session.items)]
-    context = forking_context()
-
-    def run(experiment: Experiment) -> Done:
-        return run_plain(context, experiment.path, tmp_path_factory.mktemp("elsewhere"), 600)
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip((e.id for e in chosen), pool.map(run, chosen), strict=True))
-
-
 @every
-def test_plain_python_prints_what_the_site_shows(experiment: Experiment, plain_runs: dict[str, Done]) -> None:
-    check_run(experiment, plain_runs[experiment.id])
+def test_plain_python_prints_what_the_site_shows(experiment: Experiment, plain_runs: Callable[[str], Done]) -> None:
+    check_run(experiment, plain_runs(experiment.id))
 
 
 @pytest.mark.parametrize("name", ["04-tensor/reshape-vs-view", "14-numerical-stability/where-nan-and-inf-come-from"])
