@@ -416,7 +416,8 @@ assert averaged < single.mean() + 0.5
 # - 把批量改成 2（`batch_size=2`），归一化的网络还学得好吗？把 `nn.BatchNorm2d(c)` 换成 `nn.GroupNorm(1, c)` 再试。
 # - 把归一化挪到激活之后，曲线有没有差别？
 # - 把 `nn.AvgPool2d(2)` 换成 `nn.MaxPool2d(2)`，或者去掉池化、让卷积的 `stride=2`，准确率变不变？
-# - 给 sigmoid 的网络换上 `nn.init.xavier_uniform_`，不归一化能不能学得动（[Xavier 初始化和批量归一化有什么区别](../28-batch-norm/xavier-vs-batchnorm.md)）？
+# - 给 sigmoid 的网络换上 `nn.init.xavier_uniform_`，
+# 不归一化能不能学得动（[Xavier 初始化和批量归一化有什么区别](../28-batch-norm/xavier-vs-batchnorm.md)）？
 # - 把测试图整体移动一个像素（`torch.roll(X_test, 1, dims=3)`），准确率掉多少？训练时也随机移动呢？
 # - 挑一张认错的图，把特征图画出来，与一张认对的同一个数字比一比。
 #
