@@ -26,8 +26,9 @@ def plain_runs(
 
     They run in what other tests leave of the processor: most of those use one core. What is given waits for one.
     """
-    names = [path.relative_to(ROOT / "examples").with_suffix("").as_posix() for path in _experiments()]
-    chosen = [name for name in names if f"[{name}]" in _names_of_tests(request)]
+    paths = sorted((ROOT / "examples").glob("*/*.py"))
+    names, tests = [path.relative_to(ROOT / "examples").with_suffix("").as_posix() for path in paths], _tests(request)
+    chosen = [name for name in names if f"[{name}]" in tests]
     folder = tmp_path_factory.mktemp("elsewhere")
     scripts = [str(ROOT / "examples" / f"{name}.py") for name in chosen]
     command = [sys.executable, "-m", "tests.examples.plain", str(folder), *scripts]
@@ -47,11 +48,7 @@ def plain_runs(
     process.wait()
 
 
-def _experiments() -> list[Path]:
-    return sorted(path for path in (ROOT / "examples").glob("*/*.py") if not path.name.startswith("_"))
-
-
-def _names_of_tests(request: pytest.FixtureRequest) -> str:
+def _tests(request: pytest.FixtureRequest) -> str:
     return " ".join(item.name for item in request.session.items)
 
 
@@ -69,6 +66,6 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    if "test_plain_python" in _names_of_tests(request):
+    if "test_plain_python" in _tests(request):
         request.getfixturevalue("plain_runs")  # to be done by the time that they are asked for
     return folder
