@@ -338,7 +338,7 @@ def _write_ledger(
     files: dict[Path, str | bytes] = {}
     for lab in labs:
         page = downloadable(notebooks[lab.id], lab.experiment, page_metadata(lab))
-        files[project.notebooks.parent / f"{lab.id}.ipynb"] = page
+        files[project.docs / f"{lab.id}.ipynb"] = page
         files[project.fragments / lab.id / "foot.md"] = foot_fragment(lab)
     for entry in entries:
         problems += ledger.check_entry(entry)

@@ -15,6 +15,7 @@ from typing import Any
 from engine.assertions import Assertion, find_assertions
 from engine.errors import ExperimentError, Problem
 from engine.memo import Memo
+from engine.project import LABS
 
 DEFAULT_TIMEOUT = 120.0
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -22,8 +23,6 @@ _HEADER = re.compile(r"#\s*%%")
 _OPTIONS = ("raises", "caption", "timeout")
 # Fragments of these names are made by the engine beside the cells' own.
 RESERVED = frozenset({"claims", "stamp", "related", "foot"})
-LABS = "labs"
-"""The folder of examples/ whose experiments are labs."""
 
 
 @dataclass(frozen=True)

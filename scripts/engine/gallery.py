@@ -9,16 +9,16 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.cache import Notebook
-from engine.experiment import LABS, Experiment
+from engine.experiment import Experiment
 from engine.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
 from engine.labs import Lab
 from engine.ledger import Entry, in_order
 from engine.markup import text
+from engine.project import LABS
 from engine.render import duration, first_figure
 from engine.svg import CLASSES
 
 FRAGMENT = "index/gallery.md"
-_START = LABS  # the gallery is the labs' own index
 _SIZE = re.compile(r' width="[^"]*"| height="[^"]*"')
 # A picture of its own does not see the page's stylesheet: it brings the light theme's values, and the stylesheet
 # inverts it in the dark.
@@ -79,10 +79,10 @@ def gallery_fragment(
 
 
 def _card(card: _Card, time: str, pictured: bool) -> str:
-    up = posixpath.relpath("assets/thumbnails", _START)
+    up = posixpath.relpath("assets/thumbnails", LABS)
     picture = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy">' if pictured else ""
     tags = "".join(f"<span>{html.escape(tag)}</span>" for tag in card.tags)
-    link = f"[{text(card.title)}]({posixpath.relpath(card.address, _START)})"
+    link = f"[{text(card.title)}]({posixpath.relpath(card.address, LABS)})"
     number = f"<b>{card.number}</b> " if card.number else ""
     return (
         f'<li data-tags="{html.escape("|".join(card.tags))}" markdown="1">'

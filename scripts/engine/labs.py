@@ -11,7 +11,7 @@ from engine.errors import PageError, Problem
 from engine.experiment import Experiment
 from engine.markup import text, wrapped
 from engine.pages import Page, check_formulas, front_matter, suggest, without_code
-from engine.project import Project
+from engine.project import LABS, Project
 from engine.render import download_links
 
 _KEYS = ("title", "tags", "questions", "description")
@@ -89,7 +89,7 @@ def _defects(front: Mapping[str, Any], project: Project) -> Iterator[tuple[str, 
 
 def check_labs(labs: Iterable[Lab], pages: Sequence[Page]) -> Iterator[Problem]:
     """Yield the questions that a lab names and does not link to."""
-    addresses = {page.qa: posixpath.relpath(f"{page.id}.md", "labs") for page in pages if page.qa}
+    addresses = {page.qa: posixpath.relpath(f"{page.id}.md", LABS) for page in pages if page.qa}
     for lab in labs:
         words = "\n".join(cell.source for cell in lab.experiment.texts)
         for number in lab.questions:

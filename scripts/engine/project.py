@@ -11,6 +11,9 @@ from pathlib import Path
 
 from engine.errors import Problem, UsageError
 
+LABS = "labs"
+"""The folder, in examples/ and in docs/, of the labs: experiments that explain themselves."""
+
 UNFINISHED = ".writing-"
 """How the name of a file begins that is not whole yet."""
 
@@ -51,7 +54,7 @@ class Project:
     @property
     def notebooks(self) -> Path:
         """The executed notebooks that are pages themselves; beside them stands the hand-written index of labs."""
-        return self.docs / "labs"
+        return self.docs / LABS
 
     @property
     def thumbnails(self) -> Path:
