@@ -189,7 +189,7 @@ def apis_fragment(entries: Iterable[Entry], terms: Sequence[Term]) -> str:
     for module in sorted(users, key=lambda name: (name.split(".")[0] not in ("torch", "Tensor"), name)):
         items = [
             f"- `{name}` {' '.join(numbered(e) for e in found) if len(found) <= _COMMON else f'{len(found)} 个问题'}"
-            for name, found in sorted(users[module].items(), key=lambda item: item[0].lower())
+            for name, found in sorted(users[module].items(), key=lambda item: (item[0].lower(), item[0]))
         ]
         parts.append(f"## `{module}`\n\n" + wrapped("qa-apis", "\n".join(items)))
     return "\n".join(parts)

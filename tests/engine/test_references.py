@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
@@ -127,3 +129,16 @@ def test_pairs_that_share_most_come_first(three: Tiny) -> None:
 )
 def test_names_that_a_source_uses(source: str, used: set[str]) -> None:
     assert used_names(source) == used
+
+
+def test_names_that_differ_in_case_alone_have_a_fixed_order(tiny: Tiny) -> None:
+    """``torch.Tensor`` and ``torch.tensor``: else two builds of the same site would differ."""
+    letters = "abcdefghijkl"
+    uses = "\n".join(f"    torch.{name}x" for letter in letters for name in (letter, letter.upper()))
+    tiny.example(f"# %% sum\nimport torch\n\nassert torch.ones(1) > 0\nif False:\n{uses}\n")
+    tiny.page(('--8<-- "04-a/sum/error.md"\n\n', ""))
+    tiny.build()
+    listed = re.findall(
+        r"^- `torch\.(\wx)`", (tiny.root / "build/fragments/index/apis.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert listed == [name for letter in letters for name in (f"{letter.upper()}x", f"{letter}x")]
