@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.cache import Notebook
@@ -54,7 +54,7 @@ def gallery_fragment(
     labs: Iterable[Lab],
     entries: Iterable[Entry],
     notebooks: Mapping[str, Notebook],
-    pictured: Container[str],
+    pictures: Mapping[str, str],
 ) -> str:
     """Return the gallery for the page labs/index.md: labs first, then the experiments of the questions in order.
 
@@ -62,7 +62,7 @@ def gallery_fragment(
         labs: all labs.
         entries: all questions.
         notebooks: their executed notebooks, by id.
-        pictured: the ids of those that have a thumbnail.
+        pictures: the thumbnails of those that draw, by id.
     """
     shown = [_Card(lab.id, f"{lab.id}.ipynb", "", lab.title, lab.tags) for lab in labs]
     asked = [
@@ -71,21 +71,23 @@ def gallery_fragment(
     parts = []
     for title, cards in (("实验室", shown), ("每个问题的实验", asked)):
         if cards:
-            items = "\n".join(_card(c, duration(notebooks[c.id]), c.id in pictured) for c in cards)
+            items = "\n".join(_card(c, duration(notebooks[c.id]), pictures.get(c.id)) for c in cards)
             parts.append(
                 f'## {title}\n\n<ul class="qa-gallery" data-search-exclude="1" markdown="1">\n{items}\n</ul>\n'
             )
     return "\n".join(parts)
 
 
-def _card(card: _Card, time: str, pictured: bool) -> str:
+def _card(card: _Card, time: str, picture: str | None) -> str:
     up = posixpath.relpath("assets/thumbnails", LABS)
-    picture = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy">' if pictured else ""
+    # The stylesheet inverts drawings in the dark; photographs it must not.
+    css = ' class="qa-photo"' if picture and "<image" in picture else ""
+    image = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy"{css}>' if picture else ""
     tags = "".join(f"<span>{html.escape(tag)}</span>" for tag in card.tags)
     link = f"[{text(card.title)}]({posixpath.relpath(card.address, LABS)})"
     number = f"<b>{card.number}</b> " if card.number else ""
     return (
         f'<li data-tags="{html.escape("|".join(card.tags))}" markdown="1">'
-        f'<span class="qa-card__picture">{picture}</span>{number}{link}'
+        f'<span class="qa-card__picture">{image}</span>{number}{link}'
         f'<span class="qa-card__tags">{tags}</span><span class="qa-count">{time}</span></li>'
     )

@@ -21,6 +21,17 @@ def test_a_tag_shows_its_experiments_and_no_others(visit: Visit) -> None:
     assert cards.count() == every
 
 
+def test_photographs_are_not_inverted_in_the_dark(visit: Visit) -> None:
+    page = visit.open("labs/index.html")
+    page.evaluate("document.body.dataset.mdColorScheme = 'slate'")
+    filters = "images => images.map(image => [getComputedStyle(image).filter, image.src])"
+    shown = page.locator(".qa-gallery img").evaluate_all(filters)
+    photo = [kind for kind, source in shown if source.endswith("labs/anchors-to-ssd.svg")]
+    drawing = [kind for kind, source in shown if source.endswith("labs/char-gru.svg")]
+    assert photo == ["none"]
+    assert drawing[0].startswith("invert")
+
+
 def test_pictures_are_there(visit: Visit) -> None:
     page = visit.open("labs/index.html")
     picture = page.locator(".qa-gallery img").first
