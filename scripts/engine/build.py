@@ -29,7 +29,7 @@ from engine.memo import Memo
 from engine.notebook import downloadable, notebook_of
 from engine.pages import Page, read_page
 from engine.progress import Reporter
-from engine.project import Project, write_if_changed
+from engine.project import Project, remove_unfinished, write_if_changed
 
 if TYPE_CHECKING:
     from engine.runner import Pool
@@ -75,12 +75,12 @@ def build(
     reporter = reporter or Reporter()
     with _one_at_a_time(project, reporter):
         problems: list[Problem] = []
+        remove_unfinished(project)
         memo = Memo(project.memo)
         experiments, keys = _parse(project, _select(project, only, shard), problems, memo)
         whole = not only and not shard
         memo.save(forget=whole)
         cache = Cache(project.cache, project.root, reporter.log)
-        cache.remove_leftovers()
         notebooks: dict[str, Notebook] = {}
         if not force:
             for experiment in experiments:

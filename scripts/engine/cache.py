@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.project import UNFINISHED, write_atomically
+from engine.project import write_atomically
 
 Notebook = dict[str, Any]
 """An executed notebook as nbformat 4 JSON; ``metadata.engine`` holds what the engine knows of the run."""
@@ -61,12 +61,6 @@ class Cache:
     def path(self, id_: str, key: str) -> Path:
         """Return the file of an entry."""
         return self.folder / id_ / f"{key}.json"
-
-    def remove_leftovers(self) -> None:
-        """Remove what a build that was killed left half-written."""
-        for path in self.folder.rglob(f"{UNFINISHED}*"):
-            with contextlib.suppress(OSError):
-                path.unlink()
 
     def _entries(self, id_: str) -> list[Path]:
         return list((self.folder / id_).glob("*.json"))

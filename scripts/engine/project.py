@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import tomllib
@@ -81,6 +82,12 @@ class Project:
         """The .py and .ipynb files that readers take home; inside docs/ so that any site generator copies them."""
         return self.docs / "downloads"
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The folders that the engine writes to."""
+        cache, build = self.cache.parent, self.fragments.parent
+        return (cache, build, self.downloads, self.tag_pages, self.notebooks, self.thumbnails)
+
     def relative(self, path: Path) -> str:
         """Name a file as the maintainer would: relative to the project, with forward slashes."""
         try:
@@ -115,6 +122,14 @@ def load_project(root: Path) -> Project:
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above `start` that holds a pyproject.toml (or `start` itself)."""
     return next((p for p in (start, *start.parents) if (p / "pyproject.toml").is_file()), start)
+
+
+def remove_unfinished(project: Project) -> None:
+    """Remove what a build that was killed left half-written, wherever the engine writes."""
+    for folder in project.written:
+        for path in folder.rglob(f"{UNFINISHED}*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_if_changed(path: Path, content: bytes) -> bool:
