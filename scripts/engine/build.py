@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from engine import gallery, ledger, references, render
 from engine.cache import Cache, Notebook, digest_of_file
 from engine.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.durations import read_durations, write_durations
 from engine.errors import EngineError, Problem, RunError, UsageError
 from engine.experiment import Experiment, parse_experiment
 from engine.explain import reasons
@@ -87,7 +88,7 @@ def build(
                 if notebook := cache.load(experiment.id, keys[experiment.id]):
                     notebooks[experiment.id] = notebook
         cached = tuple(notebooks)
-        missing = _longest_first([e for e in experiments if e.id not in notebooks], cache)
+        missing = _longest_first(project, [e for e in experiments if e.id not in notebooks], cache)
         if timeout is not None:
             missing = [dataclasses.replace(experiment, timeout=timeout) for experiment in missing]
         reporter.start(len(missing), len(cached))
@@ -150,10 +151,22 @@ def _why(experiment: Experiment, cache: Cache) -> list[str]:
     return reasons(ingredients(experiment), then, cache.changed_reads(last)) or ["缓存条目已损坏"]
 
 
-def _longest_first(experiments: Sequence[Experiment], cache: Cache) -> list[Experiment]:
+def record_durations(project: Project) -> None:
+    """Write down how long each experiment took when it last ran here, for machines that have not run it yet."""
+    cache = Cache(project.cache, project.root, Reporter().log)
+    ids = [path.relative_to(project.examples).with_suffix("").as_posix() for path in _select(project, (), None)]
+    write_durations(project.durations, {id_: seconds for id_ in ids if (seconds := _last_seconds(id_, cache))})
+
+
+def _last_seconds(id_: str, cache: Cache) -> float | None:
+    last = cache.latest(id_)
+    return last["metadata"]["engine"]["seconds"] if last else None
+
+
+def _longest_first(project: Project, experiments: Sequence[Experiment], cache: Cache) -> list[Experiment]:
     """Order by the CPU time of the last run, what is unknown first: then no long one is left to end alone."""
-    last = {experiment.id: cache.latest(experiment.id) for experiment in experiments}
-    seconds = {id_: nb["metadata"]["engine"]["seconds"] if nb else float("inf") for id_, nb in last.items()}
+    recorded = read_durations(project.durations, cache.log)
+    seconds = {e.id: _last_seconds(e.id, cache) or recorded.get(e.id, float("inf")) for e in experiments}
     return sorted(experiments, key=lambda experiment: -seconds[experiment.id])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.build import build, likely_related, missing_results
+from engine.build import build, likely_related, missing_results, record_durations
 from engine.errors import EngineError, Problem, UsageError
 from engine.progress import Reporter
 from engine.project import find_root, load_project
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             timeout=options.timeout,
             reporter=reporter,
         )
+        if options.record:
+            record_durations(project)
     except EngineError as error:
         print(describe(error), file=sys.stderr)
         return 1
@@ -72,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="有缓存也重新执行")
     run.add_argument("--check", action="store_true", help="只检查：缓存是否完整、页面与说法是否有错；什么都不执行")
     run.add_argument("--explain", action="store_true", help="只说明：每个要执行的实验为什么要执行；什么都不执行")
+    run.add_argument(
+        "--record", action="store_true", help="把各实验的用时写进 examples/seconds.json：没有缓存时由它定先后"
+    )
     run.add_argument("--jobs", type=_positive, metavar="N", help="同时执行几个实验；默认等于处理器核数")
     run.add_argument("--timeout", type=float, metavar="秒", help="每个实验的时限，覆盖实验自己写的")
     run.add_argument(

@@ -38,6 +38,11 @@ class Project:
         return self.root / "examples"
 
     @property
+    def durations(self) -> Path:
+        """How long each experiment took when that was last recorded; may be missing."""
+        return self.examples / "seconds.json"
+
+    @property
     def docs(self) -> Path:
         """The pages, ``<chapter>/<slug>.md``."""
         return self.root / "docs"

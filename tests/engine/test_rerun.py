@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -171,18 +173,47 @@ def test_the_cache_does_not_grow_without_end(tiny: Tiny) -> None:
     assert missing_results(tiny.project, [tiny.root / "examples/04-a/lone.py"]) == {}
 
 
-def test_the_longest_of_the_last_time_starts_first(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, turns in (("a-short", 1), ("b-long", 6), ("c-middle", 3)):
+def started(tiny: Tiny, names: list[str]) -> list[str]:
+    """Execute these experiments, whatever is cached, and return the order in which they were started."""
+    order: list[str] = []
+    submit = LocalPool.submit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalPool, "submit", lambda pool, e: (order.append(e.path.stem), submit(pool, e))[1])
+        tiny.problems(only=[tiny.root / f"examples/04-a/{name}.py" for name in names], force=True)
+    return order
+
+
+def of_several_lengths(tiny: Tiny) -> list[str]:
+    for name, turns in (("a-short", 1), ("b-long", 16), ("c-middle", 8)):
         tiny.example(
             f"# %% a\nimport time\nend = time.process_time() + {turns} / 10\n"
             "while time.process_time() < end:\n    pass\n",
             name,
         )
-    only = [tiny.root / f"examples/04-a/{name}.py" for name in ("a-short", "b-long", "c-middle")]
-    tiny.problems(only=only)
+    return ["a-short", "b-long", "c-middle"]
+
+
+def test_the_longest_of_the_last_time_starts_first(tiny: Tiny) -> None:
+    names = of_several_lengths(tiny)
+    started(tiny, names)
     tiny.example("# %% a\nprint(1)\n", "d-unknown")
-    started = []
-    submit = LocalPool.submit
-    monkeypatch.setattr(LocalPool, "submit", lambda pool, e: (started.append(e.path.stem), submit(pool, e))[1])
-    tiny.problems(only=[*only, tiny.root / "examples/04-a/d-unknown.py"], force=True)
-    assert started == ["d-unknown", "b-long", "c-middle", "a-short"]
+    assert started(tiny, [*names, "d-unknown"]) == ["d-unknown", "b-long", "c-middle", "a-short"]
+
+
+def test_a_machine_without_a_cache_starts_with_what_took_longest_elsewhere(tiny: Tiny) -> None:
+    names = of_several_lengths(tiny)
+    assert started(tiny, names) == names
+    done = tiny.command("run", "--record", *(f"examples/04-a/{name}.py" for name in names))
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads((tiny.root / "examples/seconds.json").read_bytes())
+    assert list(recorded) == [f"04-a/{name}" for name in names]
+    assert recorded["04-a/b-long"] == 2
+    shutil.rmtree(tiny.root / ".cache")
+    assert started(tiny, names) == ["b-long", "c-middle", "a-short"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"04-a/sum": "soon"}', '{"04-a/sum": null}'])
+def test_times_that_cannot_be_read_are_told_and_do_not_matter(tiny: Tiny, content: str) -> None:
+    tiny.write("examples/seconds.json", content)
+    assert tiny.build().executed == ("04-a/sum",)
+    assert "seconds.json 读不出来" in tiny.log.getvalue()
