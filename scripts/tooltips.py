@@ -36,16 +36,25 @@ _SHORTEST = 2
 
 
 class _Names:
-    """All words of the glossary in one pattern."""
+    """All words of the glossary, the longest at a place going first; looked up by the character they begin with."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._terms = {name.lower(): term for term in terms for name in term.names if len(name) >= _SHORTEST}
-        longest_first = sorted(self._terms, key=lambda name: (-len(name), name))
-        self._pattern = re.compile("|".join(map(_bounded, longest_first)) or r"(?!)", re.IGNORECASE)
+        names: dict[str, list[str]] = {}
+        for name in sorted(self._terms, key=lambda name: (-len(name), name)):
+            names.setdefault(name[0], []).append(name)
+        self._starts = re.compile(f"[{re.escape(''.join(names))}]" if names else r"(?!)", re.IGNORECASE)
+        self._patterns = {
+            first: re.compile("|".join(map(_bounded, those)), re.IGNORECASE) for first, those in names.items()
+        }
 
     def find(self, text: str) -> Iterator[tuple[re.Match[str], Term]]:
-        for match in self._pattern.finditer(text):
-            yield match, self._terms[match.group().lower()]
+        at = 0
+        while start := self._starts.search(text, at):
+            match = self._patterns[start.group().lower()].match(text, start.start())
+            if match:
+                yield match, self._terms[match.group().lower()]
+            at = (match or start).end()
 
 
 def _bounded(name: str) -> str:
