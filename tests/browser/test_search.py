@@ -12,8 +12,7 @@ from tests.browser.conftest import Visit
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUERIES = yaml.safe_load((Path(__file__).parent / "queries.yml").read_text("utf-8"))
-FIRST, FIRST_THREE = 0.915, 0.975
-"""What is reached with all 66 pages, less a point; the aim is 0.95 and 0.99."""
+FIRST, FIRST_THREE = 0.95, 0.99
 
 
 def test_the_right_page_comes_first(browser: Browser, served: str) -> None:
@@ -54,6 +53,22 @@ def test_the_right_page_comes_first(browser: Browser, served: str) -> None:
 def test_from_a_server_and_from_disk(visit: Visit, query: str, expected: str) -> None:
     visit.open("index.html")
     assert visit.search(query)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("vanshing gradient", "vanishing gradient"),
+        ("feture map", "feature map"),
+        ("转制卷积", "转置卷积"),
+        ("one-h", "one-hot"),
+        ("loss取均值", "loss 取均值"),
+        ("MLP优缺点", "MLP 优缺点"),
+    ],
+)
+def test_what_is_typed_wrong_or_half_finds_what_was_meant(visit: Visit, typed: str, meant: str) -> None:
+    visit.open("index.html")
+    assert visit.search(typed)[0] == visit.search(meant)[0]
 
 
 def test_a_result_shows_where_it_matched_its_chapter_and_its_tags(visit: Visit) -> None:

@@ -14,12 +14,11 @@ const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 
 const TERM = [2, 1.8, 1.6, 1.4, 1.2]; // of a term of the glossary, by the place of the question in its list
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
-const TYPO = 0.5;
 const PAGES = 20;
 const SECTIONS = 4;
 const SNIPPET = 90;
 
-const RUN = /[\p{Script=Han}々〇]+|[\p{L}\p{N}_]+/gu;
+const RUN = /[\p{Script=Han}々〇]+|(?:(?![\p{Script=Han}々〇])[\p{L}\p{N}_])+/gu;
 const HAN = /^[\p{Script=Han}々〇]/u;
 const PART = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+|[^\p{Lu}\p{Ll}\p{N}_]+/gu;
 // What only makes a question of a few words: it would find whatever page happens to ask in the same way.
@@ -27,14 +26,17 @@ const ASKING = /为什么|为何|为啥|是什么|什么是|什么|怎么办|怎
 
 let pages = [];
 let byFirst = new Map(); // first character → names of the glossary's terms, the longest first
+let hanNames = []; // those of at least four characters, all Han; a shorter one is soon like another word
 let index = new Map(); // token → Map(page number → weighted count)
+let words = new Set(); // the Latin ones among the tokens, of four letters and more
 let average = 1;
 
 const normal = (text) => text.normalize("NFKC");
 
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
-// The tokens of a text with their weights; `joined` also gives neighbouring Latin words as one (batch norm).
+// The tokens of a text with their weights, and whether they are two in one; `joined` also gives neighbouring Latin
+// words as one (batch norm).
 function* tokens(text, joined = false) {
   let before = null;
   for (const [run] of normal(text).matchAll(RUN)) {
@@ -52,9 +54,9 @@ function* tokens(text, joined = false) {
     const parts = [...run.matchAll(PART)].map(([part]) => part.toLowerCase());
     if (parts.length > 1) {
       for (const part of parts) yield [part, 0.8];
-      for (let i = 0; i + 1 < parts.length; i++) yield [parts[i] + parts[i + 1], 0.8];
+      for (let i = 0; i + 1 < parts.length; i++) yield [parts[i] + parts[i + 1], 0.8, true];
     }
-    if (joined && before) yield [before + whole, 0.8];
+    if (joined && before) yield [before + whole, 0.8, true];
     before = whole;
   }
 }
@@ -92,6 +94,7 @@ function setUp(data) {
       byFirst.get(name[0]).push({ name, token: `\0${number}` });
     }
   });
+  hanNames = [...byFirst.values()].flat().map(({ name }) => name).filter((name) => /^\p{Script=Han}{4,}$/u.test(name));
   for (const list of byFirst.values()) list.sort((a, b) => b.name.length - a.name.length);
   const byQuestion = new Map();
   data.terms.forEach(([, questions], number) =>
@@ -101,6 +104,7 @@ function setUp(data) {
     }),
   );
   index = new Map();
+  words = new Set();
   pages.forEach((page, number) => {
     page.length = 0;
     page.boost ??= 1;
@@ -110,24 +114,25 @@ function setUp(data) {
       counts.set(number, (counts.get(number) ?? 0) + weight);
     };
     const add = (text, weight) => {
-      for (const [token, light] of tokens(text, true)) {
+      for (const [token, light, two] of tokens(text, true)) {
         count(token, weight * light);
+        if (!two && /^[a-z]{4,}$/.test(token)) words.add(token);
         page.length += light;
       }
     };
-    let { title, asks = [], aliases = [], tags = [], description = "", words = "" } = page;
+    let { title, asks = [], aliases = [], tags = [], description = "", words: more = "" } = page;
     add(title, WEIGHT.title);
     add(description, WEIGHT.description);
     for (const ask of asks) add(ask, WEIGHT.ask);
     for (const alias of aliases) add(alias, WEIGHT.alias);
     add(tags.join(" "), WEIGHT.tag);
-    add(words, WEIGHT.word);
+    add(more, WEIGHT.word);
     for (const token of new Set(named([title, ...asks].join("\n")))) count(token, 1);
     for (const [token, weight] of byQuestion.get(page.qa) ?? []) {
       count(token, weight);
       const names = data.terms[+token.slice(1)][0].join("\n");
       add(names, (WEIGHT.name * weight) / TERM[0]);
-      words += `\n${names}`;
+      more += `\n${names}`;
     }
     page.sections = page.sections.map(([anchor, heading, text]) => {
       add(heading, WEIGHT.section);
@@ -135,7 +140,7 @@ function setUp(data) {
       const lower = normal(`${heading}\n${text}`).toLowerCase();
       return { location: anchor ? `${page.at}#${anchor}` : page.at, anchor, title: heading || title, text, lower };
     });
-    page.lower = [title, description, ...asks, ...aliases, words].map((part) => normal(part).toLowerCase())
+    page.lower = [title, description, ...asks, ...aliases, more].map((part) => normal(part).toLowerCase())
       .concat(page.sections.map((section) => section.lower)).join("\n");
   });
   average = pages.reduce((sum, page) => sum + page.length, 0) / (pages.length || 1);
@@ -163,7 +168,39 @@ function near(a, b, limit) {
   return old[b.length] <= limit;
 }
 
-// What to look for instead of or besides a token: itself, words it begins, words it misspells.
+// The word of the pages that a Latin word is meant to be: the nearest, the most frequent of these.
+function nearest(word) {
+  for (let limit = 1; limit <= (word.length > 7 ? 2 : 1); limit++) {
+    const found = [...words].filter((known) => near(word, known, limit));
+    if (found.length) return found.reduce((a, b) => (index.get(b).size > index.get(a).size ? b : a));
+  }
+}
+
+// A run of Han characters, with the names of the glossary in it of which one character is wrong, and no page has it
+// between its neighbours: what an input method made of the right sounds (转制卷积 for 转置卷积). The first character
+// is never wrong: it might as well be the end of the word before.
+function corrected(run) {
+  const unknown = (from) => from + 1 >= run.length || !index.has(run.slice(from, from + 2));
+  for (let at = 0; at < run.length; at++) {
+    const meant = hanNames.find((name) => {
+      const wrong = [...name].flatMap((c, i) => (c === run[at + i] ? [] : [at + i]));
+      return wrong.length === 1 && wrong[0] > at && unknown(wrong[0] - 1) && unknown(wrong[0]);
+    });
+    if (meant && at + meant.length <= run.length) run = run.slice(0, at) + meant + run.slice(at + meant.length);
+  }
+  return run;
+}
+
+// A query as it was meant to be typed. A word that some word begins with is not finished rather than wrong.
+const mended = (text) =>
+  text.replace(RUN, (run) => {
+    if (HAN.test(run)) return corrected(run);
+    const word = run.toLowerCase();
+    const fine = !/^[a-z]{4,}$/.test(word) || [...index.keys()].some((known) => known.startsWith(word));
+    return fine ? run : (nearest(word) ?? run);
+  });
+
+// What to look for instead of or besides a token: itself, words it begins.
 function expand(token, last) {
   const found = index.has(token) ? [[token, 1]] : [];
   if (HAN.test(token) || token[0] === "\0") return found;
@@ -172,30 +209,27 @@ function expand(token, last) {
       if (word !== token && word.startsWith(token)) found.push([word, PREFIX * (token.length / word.length)]);
     }
   }
-  if (!found.length && token.length > 3) {
-    const limit = token.length > 7 ? 2 : 1;
-    for (const word of index.keys()) if (!HAN.test(word) && word[0] !== "\0" && near(token, word, limit)) found.push([word, TYPO]);
-  }
   return found;
 }
 
 function search(query) {
-  const text = normal(query).trim();
+  const text = mended(normal(query).trim());
   const wanted = new Map();
   for (const [token, weight] of meant(text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
-  const lastRun = [...text.matchAll(RUN)].at(-1)?.[0].toLowerCase();
+  const runs = [...text.matchAll(RUN)].map(([run]) => run.toLowerCase());
+  const unfinished = [runs.at(-1), runs.slice(-2).join("")]; // one-h: on the way to one-hot, which is also onehot
   const scores = new Map();
   const covered = new Map();
-  const words = new Set();
+  const marks = new Set();
   let whole = 0;
   for (const [token, weight] of wanted) {
     const best = new Map(); // page → best of what the token stands for
     let tells = Math.log(1 + pages.length); // of a word that is nowhere
-    for (const [word, similarity] of expand(token, token === lastRun)) {
+    for (const [word, similarity] of expand(token, unfinished.includes(token))) {
       const counts = index.get(word);
       const idf = rarity(word);
       tells = Math.min(tells, idf);
-      words.add(word);
+      marks.add(word);
       for (const [number, count] of counts) {
         const norm = 1 - B + (B * pages[number].length) / average;
         const value = similarity * idf * ((count * (K1 + 1)) / (count + K1 * norm));
@@ -217,12 +251,12 @@ function search(query) {
     return [page, score * factor];
   });
   ranked.sort((a, b) => b[1] - a[1]);
-  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, words, exact));
+  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, marks, exact));
 }
 
 // A page and its best sections, as the theme lists them; the chapter stands before the tags.
-function group(page, score, words, exact) {
-  const marks = [...words].filter((word) => word[0] !== "\0" && (!HAN.test(word) || word.length > 1));
+function group(page, score, found, exact) {
+  const marks = [...found].filter((word) => word[0] !== "\0" && (!HAN.test(word) || word.length > 1));
   const rated = page.sections
     .map((section) => {
       const hits = marks.filter((word) => section.lower.includes(word));
