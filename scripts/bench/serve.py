@@ -110,7 +110,7 @@ def _reload_seconds(chromium: str, home: Path, url: str) -> tuple[list[float], l
 
         def until_seen(mark: str) -> float:
             start = time.perf_counter()
-            page.wait_for_function("mark => document.body.textContent.includes(mark)", arg=mark, timeout=_PATIENCE)
+            page.wait_for_function("mark => document.body?.textContent.includes(mark)", arg=mark, timeout=_PATIENCE)
             return time.perf_counter() - start
 
         for i in range(ROUNDS):
