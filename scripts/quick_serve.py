@@ -1,8 +1,8 @@
 """While serving, do not convert and index again the pages that stayed as they were.
 
-MkDocs builds the whole site after each save. Most of that goes into converting every page's Markdown, taking every
-page apart for the search index, and compiling the theme's templates: results of what has not changed. `install` keeps
-them for the life of the process; nothing of it is used by ``mkdocs build``.
+MkDocs builds the whole site after each save. Most of that goes into converting every page's Markdown and every
+notebook, taking every page apart for the search index, and compiling the theme's templates: results of what has not
+changed. `install` keeps them for the life of the process; nothing of it is used by ``mkdocs build``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def look_often() -> None:
 def install(fragments: Path) -> None:
     """Make MkDocs and the search plugin remember; `fragments` is where pages include from."""
     from material.plugins.search.plugin import SearchIndex
+    from mkdocs_jupyter import convert
 
+    for converter in ("nb2html", "nb2md"):
+        setattr(convert, converter, _remembering_notebooks(getattr(convert, converter)))
     Page.render = _remembering_render(Page.render, fragments)  # type: ignore[method-assign]
     SearchIndex.add_entry_from_context = _remembering_entries(SearchIndex.add_entry_from_context)
 
@@ -104,6 +107,19 @@ def _digest_of_page(page: Page, config: Any, files: Any, fragments: Path) -> str
         path = fragments / name
         parts.append(path.read_text("utf-8") if path.is_file() else "")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _remembering_notebooks(convert: Any) -> Any:
+    known: dict[str, tuple[int, str]] = {}
+
+    @functools.wraps(convert)
+    def remembering(path: str, **options: Any) -> str:
+        changed = Path(path).stat().st_mtime_ns
+        if path not in known or known[path][0] != changed:
+            known[path] = changed, convert(path, **options)
+        return known[path][1]
+
+    return remembering
 
 
 def _remembering_entries(add: Any) -> Any:
