@@ -14,7 +14,7 @@ from engine.build import build, warm_up
 from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
-from quick_serve import TemplateCache, install, look_often
+from quick_serve import RememberingTemplate, TemplateCache, install, look_often
 from searchindex import write_search_index
 
 # What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
@@ -59,8 +59,10 @@ def on_serve(server: Any, config: Any, **_: Any) -> Any:
 
 
 def on_env(env: Any, **_: Any) -> None:
-    """Compile each template once, not at every build."""
+    """Compile each template once, not at every build; while serving, fill it in once for each page."""
     env.bytecode_cache = _templates
+    if _serving:
+        env.template_class = RememberingTemplate
 
 
 def on_pre_build(config: Any, **_: Any) -> None:

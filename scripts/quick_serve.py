@@ -1,7 +1,7 @@
 """While serving, do not convert and index again the pages that stayed as they were.
 
 MkDocs builds the whole site after each save. Most of that goes into converting every page's Markdown and every
-notebook, taking every page apart for the search index, and compiling the theme's templates: results of what has not
+notebook, taking every page apart for the search index, and filling in the theme's templates: results of what has not
 changed. `install` keeps them for the life of the process; nothing of it is used by ``mkdocs build``.
 """
 
@@ -13,7 +13,7 @@ import hashlib
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jinja2
 from mkdocs.structure.pages import Page
@@ -39,6 +39,36 @@ class TemplateCache(jinja2.BytecodeCache):
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         """Keep what was compiled."""
         self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+class RememberingTemplate(jinja2.Template):
+    """A template that gives a page's HTML again as long as the page, the navigation, settings and theme stay."""
+
+    _known: ClassVar[dict[str, tuple[str, str]]] = {}
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        """Return the HTML of a context; see `jinja2.Template.render`."""
+        context = dict(*args, **kwargs)
+        page = context.get("page")
+        if page is None:
+            return super().render(context)
+        made_of = [
+            page.content,
+            repr(page.meta),
+            page.title,
+            str(context["nav"]),
+            *_settings_and_theme(context["config"]),
+        ]
+        digest = hashlib.sha256("\0".join(map(str, made_of)).encode()).hexdigest()
+        before = self._known.get(page.url)
+        if not before or before[0] != digest:
+            before = self._known[page.url] = digest, super().render(context)
+        return before[1]
+
+
+def _settings_and_theme(config: Any) -> list[str]:
+    templates = sorted(Path(config.theme.custom_dir).rglob("*.html")) if config.theme.custom_dir else []
+    return [path.read_text("utf-8") for path in (Path(config.config_file_path), *templates)]
 
 
 class _Complaints(logging.Handler):
@@ -100,7 +130,7 @@ def _remembering_render(render: Any, fragments: Path) -> Any:
 def _digest_of_page(page: Page, config: Any, files: Any, fragments: Path) -> str:
     """Digest what a rendered page depends on: its text, what it includes, the settings, and which files there are."""
     text = page.markdown or ""
-    parts = [text, Path(config.config_file_path).read_text("utf-8"), *sorted(file.src_uri for file in files)]
+    parts = [text, *_settings_and_theme(config), *sorted(file.src_uri for file in files)]
     glossary = Path(config.docs_dir) / "glossary.yml"  # terms are explained where they stand
     parts.append(glossary.read_text("utf-8") if glossary.is_file() else "")
     for name in _INCLUDE.findall(text):
