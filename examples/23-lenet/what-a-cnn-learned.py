@@ -27,7 +27,7 @@ guess = net.requires_grad_(False)(X).argmax(3)  # (N, 3, 5)
 fit, test = (guess[:n, :2] == y).float().mean((0, 2)), (guess[n:] == labels[n:, None, None]).float().mean(0)
 print("在 300 张训练图上记住的：", {a: f"{f:.0%}" for a, f in zip(arms, fit)})
 print("测试正确率：", {a: f"{t.mean():.0%}（{t.min():.0%} 到 {t.max():.0%}）" for a, t in zip(arms, test)})
-assert fit.min() > 0.9 and test[0].min() > 0.88 and test[1:].mean(1).max() < 0.2
+assert min(fit.min(), test[0].min()) > 0.9 and test[0].max() - test[0].min() < 0.04 and test[1:].mean(1).max() < 0.2
 
 # %% hook
 seen, before = {}, net(X[n:])
@@ -90,10 +90,10 @@ heat = {"遮挡": torch.stack(drop, 3), "梯度×输入": slope * ink, "梯度×
         "梯度的绝对值": slope.abs()}  # 各 (N, 3, 5, 64)
 
 # %% delete caption="按各种办法挑 4 个像素，涂成 0（圆点）或反转（叉），训练过的网络改变判断的比例，每个点是一个种子。遮挡和带符号的“梯度 × 输入”远好于挑墨最浓的；没学到东西的网络的遮挡图还不如挑墨浓。"
-flat, random = ink[:, 0], torch.rand(200, 5, 64) + 1
+flat = ink[:, 0]
 ranks = {k: h[:, 0] for k, h in heat.items()} | {
     "遮挡，别的种子": heat["遮挡"][:, 0].roll(1, 1), "遮挡，打乱标签": heat["遮挡"][:, 1],
-    "遮挡，随机权重": heat["遮挡"][:, 2], "墨最浓的": flat, "随机有墨的": (flat > 0) * random}
+    "遮挡，随机权重": heat["遮挡"][:, 2], "墨最浓的": flat, "随机有墨的": (flat > 0) * (torch.rand(200, 5, 64) + 1)}
 def flips(h, change):  # 按 h 挑 4 个像素来改，改变判断的 % (种子,)
     where = h.topk(4, 2).indices
     new = flat.scatter(2, where, change(flat.gather(2, where))).repeat(1, 3, 1).view_as(x)
@@ -103,11 +103,11 @@ for name, change, mark in (("反转", lambda v: 1 - v, "C1x"), ("涂成 0", torc
     rates = {k: flips(h, change) for k, h in ranks.items()}
     ax.plot(torch.stack([*rates.values()]), range(9), mark, alpha=0.7)
     print(f"{name}，改变判断的 %：", at := {k: round(v.mean().item()) for k, v in rates.items()})
+    assert min(at["遮挡"], at["梯度×输入"]) > at["墨最浓的"] + 25 and abs(at["梯度的绝对值"] - at["墨最浓的"]) < 20
+    assert max(at["遮挡，打乱标签"], at["遮挡，随机权重"]) < at["墨最浓的"] < at["遮挡，别的种子"] - 8
+    assert at["梯度的绝对值"] < at["遮挡"] - 30 and (rates["遮挡"] - rates["遮挡，别的种子"]).min() > 10  # 每个种子都是
 ax.set(title="改掉挑出来的 4 个像素", xlabel="改变判断的 %", xlim=(0, 100), ylim=(8.5, -0.5))
 ax.set_yticks(range(9), ranks)
-assert min(at["遮挡"], at["梯度×输入"]) > at["墨最浓的"] + 25 and at["遮挡，别的种子"] > at["墨最浓的"] + 8
-assert max(at["遮挡，打乱标签"], at["遮挡，随机权重"]) < at["墨最浓的"]
-assert at["梯度的绝对值"] < at["遮挡"] - 30 and abs(at["梯度的绝对值"] - at["墨最浓的"]) < 20
 
 # %% sanity caption="三个数字，第一个种子。训练过与随机权重的遮挡图毫不相干；“梯度 × 输入”的绝对值（右边三列）都像那个数字，用随机数代替梯度也像：像的是输入，不是学到的东西。"
 def agree(a, b):  # 每张图上两幅热图的相关系数，取平均
@@ -126,5 +126,5 @@ for (name, h), ax in zip(columns.items(), axes):
     ax.imshow(nn.functional.pad(tiles, (0, 0, 1, 0), value=torch.nan).view(27, 8)), ax.set_title(name, fontsize=9)
 fig.suptitle("热图像数字，不一定是学来的\n", fontsize=10)
 good, bad = facts["遮挡"], facts["梯度×输入的绝对值"]
-assert good["别的种子"] > 0.2 and max(abs(good["打乱标签"]), abs(good["随机权重"])) < 0.1  # 这个分得开
+assert 0.2 < good["别的种子"] < 0.6 and max(abs(good["打乱标签"]), abs(good["随机权重"])) < 0.1  # 这个分得开
 assert min(bad["打乱标签"], bad["随机权重"], bad["随机数×输入"]) > 0.8 * bad["别的种子"] and bad["输入"] > 0.6  # 这个分不开
