@@ -90,7 +90,7 @@ begin, mid, late, with_bn = need.values()
 assert (begin[:-1] > 2 * begin[1:]).float().mean() > 0.9 and begin[0].min() > 1000 and with_bn.max() < 6
 assert mid[0].max() < begin[0].min() / 10 and (mid[1:4].mean(0) > mid[0]).all() and late.max() < 40
 
-# %% search caption="每个点是一种设置：5 个种子的平均验证准确率，400 次更新，每种办法 6 种设置。只有一个学习率时，哪个都学不动。逐层给、LARS、Adam 都有学得动的，但大多数设置不行。批量归一化六种都行；把初始权重放大 4 倍，不用归一化也有三种学得会。"
+# %% search caption="每个点是一种设置：5 个种子的平均验证准确率，400 次更新，每种办法 6 种设置。只有一个学习率时，哪个都是瞎猜。逐层给的固定值，最好的比瞎猜好得多，但没有一种过半；LARS、Adam 有一两种刚过半。批量归一化六种都行；把初始权重放大 4 倍，不用归一化也有三种学得会。"
 up, K, _ = torch.arange(6.0, -1, -1), 6, torch.manual_seed(0)  # up：离最上层几层
 low, high = same(torch.logspace(-2.5, -0.5, K)), same(torch.logspace(-2, 1, K))
 arms = {"一个": (start(), same(torch.logspace(-1, 3, K))),
@@ -108,23 +108,23 @@ for name, (P, *how) in arms.items():
 plt.plot(range(8), torch.stack([*val.values()]), "o", color="C0", alpha=0.7), plt.xticks(range(8), arms)
 plt.title("同样试 6 种设置"), plt.ylabel("验证准确率 %"), plt.ylim(0, 100)
 one, *by_layer, init, bn = val.values()
-assert one.max() < 20 and val["LARS"].max() > 40 and sum((v > 50).sum() for v in by_layer) <= 8  # 30 种设置里
+assert one.max() < 20 < min(t.min() for t in test[1:4]) and max(v.max() for v in by_layer[:3]) < 50  # 固定的逐层学习率
+assert all(1 <= (v > 50).sum() <= 2 for v in by_layer[3:])  # LARS、Adam
 assert (bn > 50).all() and test[7].min() > max(t.mean() for t in test[1:6]) + 15 and test[6].mean() > 75
 
 # %% finetune
 def where(mask, a, b):
     return a + mask[a:b].nonzero().flatten()
-learned = train(start(True), same([0.5]), bn=True, pool=where(y < 5, 0, 700).expand(seeds, -1))  # 先学会 0 到 4
-learned[-1] = start(True)[-1]  # 输出层换新的
+old = train(start(True), same([0.5]), bn=True, pool=where(y < 5, 0, 700).expand(seeds, -1))  # 先学会 0 到 4
 tasks = {"标签换了": (X, (4 - y).clamp(0), y < 5), "类别换了": (X, y, y > 4),
          "图转了 90 度": (X.view(-1, 8, 8).rot90(1, (1, 2)).flatten(1), y, y < 5)}
 rs, tuned = (0, 1 / 2.6, 1, 2.6), []  # 往下一层，学习率乘 r；0 是只训练输出层
 lr = torch.stack([b * torch.tensor(float(r)) ** up for r in rs for b in (0.3, 1, 3)])
 for name, (A, t, mask) in tasks.items():
     few = where(mask, 700, 1000)[torch.rand(seeds, 120).argsort(1)[:, :50]]  # 每个种子只有 50 张
-    P = train(learned, lr, bn=True, num_steps=100, pool=few, X=A, y=t)
+    P = train([*old[:-1], start(True)[-1]], lr, bn=True, num_steps=100, pool=few, X=A, y=t)  # 输出层换新的
     v, acc = (accuracy(P, where(mask, *ab), True, few, A, t).view(4, 3, seeds) for ab in ((1000, 1300), (1300, 1797)))
     tuned.append(acc[range(4), v.mean(2).argmax(1)])  # 每个 r 用验证集上最好的底数
     print(name, {f"r = {r:.2g}": f"{a.mean():.0f} ± {a.std():.0f}" for r, a in zip(rs, tuned[-1])})
-assert (tuned[0][1] - tuned[0][3]).mean() > 2 and (tuned[0][0] - tuned[0][3]).mean() > 2  # 标签换了：下面少动
-assert (tuned[1][2] - tuned[1][1]).mean() > 3 and (tuned[2][2:] - tuned[2][1]).mean() > 2  # 反过来
+assert (tuned[0][1] - tuned[0][2:]).mean(1).min() > 1 < (tuned[0][0] - tuned[0][2:]).mean(1).min()  # 标签换了：下面少动
+assert all((tuned[i][2:] - tuned[i][1]).mean(1).min() > 3 for i in (1, 2))  # 反过来
