@@ -1,7 +1,7 @@
 """为什么用 3×3 的卷积核，不是很小吗？
 
 要检验的说法：3×3 在第一层看得很小，但深层看得很远；两个 3×3 顶一个 5×5，更省，还多一个非线性。
-能推翻它的结果：深层的输出只依赖输入的一小块；通道一样时两个 3×3 并不更省；一个 3×3 与看得更远的几种一样准。
+能推翻它的结果：深层的输出只依赖输入的一小块；通道一样时两个 3×3 并不更省；一样多的权重，一个 3×3 比看得更远的 5×5 差。
 """
 
 # %% reach
@@ -94,13 +94,13 @@ images, digits = load_digits(return_X_y=True)
 X, y, seeds, C = torch.tensor(images, dtype=torch.float32).view(-1, 8, 8) / 8 - 1, torch.tensor(digits), 8, 8
 order = torch.stack([torch.randperm(1797) for _ in range(seeds)], 1)  # 各种子自己的划分：300 训练，300 验证，其余测试
 
-def train(lr, layers, num_steps=800, every=100):
+def train(lr, layers, C=C, num_steps=800, every=200):
     """3×3 的第一层、要比较的几层、全局平均、线性层；8 个种子各占一组通道。返回测试准确率 (次, 8)。"""
     torch.manual_seed(0)
     draws, net, history = torch.randint(300, (num_steps, 16, seeds)), nn.Sequential(), []  # 批次都一样
-    for k in [3, *layers]:  # 逐通道归一化，种子之间仍互不相干
-        conv = nn.Conv2d(seeds * (C if len(net) else 1), seeds * C, abs(k), padding=abs(k) // 2, groups=seeds)
-        net.extend([conv, nn.BatchNorm2d(seeds * C), nn.ReLU() if k > 0 else nn.Identity()])
+    for k, a, c in zip([3, *layers], (1, 8, C), (8, C, C)):  # 逐通道归一化，种子之间仍互不相干
+        conv = nn.Conv2d(seeds * a, seeds * c, abs(k), padding=abs(k) // 2, groups=seeds)
+        net.extend([conv, nn.BatchNorm2d(seeds * c), nn.ReLU() if k > 0 else nn.Identity()])
     net.extend([nn.AdaptiveAvgPool2d(1), nn.Conv2d(seeds * C, seeds * 10, 1, groups=seeds)])
     optimizer = torch.optim.Adam(net.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=num_steps)
@@ -113,18 +113,18 @@ def train(lr, layers, num_steps=800, every=100):
             history.append(hit.float().mean(0) * 100), net.train()
     return torch.stack(history)
 
-# %% compare caption="8×8 数字，300 张训练图，8 个种子的平均与标准差。看 7 格的三种最后只差一个百分点上下，看 5 格的一层 3×3 最后最低；中间不激活的两层 3×3 开头学得慢，后来追平。"
-arms = {"一层 3×3": [3], "一层 5×5": [5], "两层 3×3": [3, 3], "两层 3×3，中间不激活": [-3, 3]}  # 负数：不激活
-history = {name: train(0.1, layers) for name, layers in arms.items()}  # 0.1：验证集上从三个值里选的
-fig, ax = plt.subplots(figsize=(5.2, 2.9))
-for i, ((name, h), style) in enumerate(zip(history.items(), ("s--", "o-", "^:", "v-."))):
-    ax.errorbar(torch.arange(100, 801, 100) + 8 * i, h.mean(1), h.std(1), fmt=style, label=name)
-    print(f"{name}：{sum(C * C * k * k for k in arms[name])} 个权重，测试准确率 {h[-1].mean():.1f} ± {h[-1].std():.1f}")
-ax.set(title="看得一样远的三种，最后差不多准", xlabel="更新次数", ylabel="测试准确率 %", ylim=(70, 100)), ax.legend()
-near, big, two, flat = history.values()
-gaps = {"两层 3×3 减一层 5×5": (two - big)[-1], "激活减不激活，前 300 次": (two - flat)[:3].mean(0),
-        "激活减不激活，最后": (two - flat)[-1], "看 7 格的三种减看 5 格的": ((big + two + flat) / 3 - near)[-1]}
+# %% compare caption="8×8 数字，300 张训练图，8 个种子的平均与标准差。一层 3×3 只有 8 个通道时最低；加到 22 个通道，权重与一层 5×5 一样多，就一样准。中间不激活的两层 3×3 没有画。"
+arms = {"一层 3×3": ([3],), "一层 3×3，22 个通道": ([3], 22), "一层 5×5": ([5],), "两层 3×3": ([3, 3],)}
+history, (fig, ax) = [train(0.1, *how) for how in arms.values()], plt.subplots(figsize=(5.2, 2.9))  # 0.1：验证集上选的
+for i, ((name, (layers, *c)), h, style) in enumerate(zip(arms.items(), history, ("s--", "D:", "o-", "^-."))):
+    ax.errorbar(torch.arange(200, 801, 200) + 8 * i, h.mean(1), h.std(1), fmt=style, label=name)
+    weights = sum(a * b * k * k for k, a, b in zip(layers, (C, C), c or (C, C)))
+    print(f"{name}：{weights} 个权重，测试准确率 {h[-1].mean():.1f} ± {h[-1].std():.1f}")
+ax.set(title="权重一样多，一层 3×3 与一层 5×5 一样准", xlabel="更新次数", ylabel="测试准确率 %", ylim=(70, 100)), ax.legend()
+(near, wide, big, two), flat = history, train(0.1, [-3, 3])  # 负数：不激活
+gaps = {"一层 5×5 减一层 3×3": big - near, "一层 5×5 减 22 个通道的": big - wide, "两层 3×3 减一层 5×5": two - big,
+        "两层 3×3，激活减中间不激活": two - flat}
 for name, d in gaps.items():
-    print(f"{name}：{d.mean():+.1f} ± {d.std() / seeds**0.5:.1f}（标准误）")
-assert d.mean() > max(0.5, 3 * d.std() / seeds**0.5) and (big - near)[-1].mean() > 0.5
-assert (two - big)[-1].mean() < 1 and gaps["激活减不激活，前 300 次"].mean() > 1 and abs((two - flat)[-1].mean()) < 2
+    print(f"{name}：最后 {d[-1].mean():+.1f} ± {d[-1].std() / seeds**0.5:.1f}（标准误），前 400 次 {d[:2].mean():+.1f}")
+reach, size, pair, active = (d[-1].mean() for d in gaps.values())
+assert min(reach, (wide - near)[-1].mean()) > 1 > abs(size) and d[:2].mean() > 3 and max(abs(pair), abs(active)) < 1.5
