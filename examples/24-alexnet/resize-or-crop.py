@@ -69,13 +69,13 @@ for row, world, k in zip(axes, worlds, (1, 12)):
 fig.suptitle("怎样变成正方形")
 
 # %% train
-seeds, lr, num_steps = 5, 0.01, 600  # 前 1,000 个数字训练，最后 597 个测试；中间 200 个在构建之外用来选学习率
+seeds, lr, num_steps = 5, 0.01, 1200  # 前 1,000 个数字训练，最后 597 个测试；中间 200 个在构建之外用来选学习率
 y = torch.cat([labels[which[which < 1000]] for which in halves])
 inputs = torch.stack([torch.cat([way(p[which < 1000]) for p, which in zip(world, halves)])
                       for world in worlds for way in ways.values()])  # (6 组, 4000, 1, 18, 18)
 dims, n = ((1, 8, 3, 2, 1), (8, 16, 3, 2, 1), (16, 16, 3, 1, 1), (16, 10, 2, 1, 0)), len(inputs)
 def forward(net, X):  # X (批量, 网络数或 1, 高, 宽) → (网络数, 批量, 10)，输入多大都行
-    X = (X - 0.25) / 0.2
+    X = ((X - 0.25) / 0.2).contiguous(memory_format=torch.channels_last)  # 数不变，只是分组卷积快一些
     for i, (W, b) in enumerate(net):  # 分组卷积，网络之间互不相干
         X = F.adaptive_avg_pool2d(X.relu(), 2) if i == 3 else X.relu() if i else X
         X = F.conv2d(X, W.flatten(0, 1), b.flatten(), *dims[i][3:], groups=X.shape[1] // W.shape[2])
@@ -127,4 +127,4 @@ for name, view in views.items():  # 都用训练时裁剪的网络，与“中�
 five, ten, wide, dice, whole = gain.values()
 assert cost["正方形里五块"] == 5 and five.min() > 0.5 and five.mean() > 2
 assert wide[0].max() < -8 and wide[1].min() > 8 and dice[0].max() < -3 and dice[1].min() > 8
-assert (ten - five).max() < -2 and whole[0].max() < -2
+assert (ten - five).max() < -2 and whole[0].max() < -2 and whole[1].min() > 4
