@@ -106,10 +106,12 @@ for (task, kind), right in result.items():
     print(f"{task}，{kind}：" + " → ".join(f"{r.mean():.1f}" for r in right),
           f"，打乱与原样差 {gap.mean():+.1f} ± {gap.std() / seeds**0.5:.1f}")
 (conv, mlp, tree), (table_conv, table_mlp, table_tree) = (list(result.values())[i : i + 3] for i in (0, 3))
-assert (conv[2] - conv[0]).mean() < -1 and (conv[1] - conv[0]).mean().abs() < 1.5  # 打乱变差，转置不变
-assert 90 < conv[2].mean() < mlp[2].mean() - 1  # 还学得会，但不如不假定邻居的 MLP
-assert all((a[2] - a[0]).mean().abs() < 2 for a in (mlp, tree, table_conv, table_mlp, table_tree))
-assert (table_conv - table_mlp).mean().abs() < 2 and table_tree.mean() < table_mlp.mean() + 1.5
+assert (conv[2] - conv[0]).mean() < -1.5 and (conv[1] - conv[0]).mean().abs() < 1.5  # 打乱变差，转置不变
+assert 90 < conv[2].min() and conv[2].mean() < mlp[2].mean() - 1  # 还学得会，但不如不假定邻居的 MLP
+assert all((a[2] - a[0]).mean().abs() < 1 for a in (mlp, tree, table_conv, table_mlp, table_tree))
+assert 96 < conv[:2].mean() < 98 and 93 < conv[2].mean() < 96  # 错误率约 3% 与约 6%
+assert (table_conv.mean(1) - 97).abs().max() < 1.5 and min(a.mean(1).min() for a in (mlp, tree, table_mlp)) > 95
+assert (table_conv - table_mlp).mean().abs() < 2 and 94 < table_tree.mean() < table_mlp.mean() + 1.5
 
 # %% plot caption="三种排法的测试正确率，8 个种子的平均与范围。左：像素打乱以后只有卷积掉下来；转置也是重排，但邻居还是邻居，卷积不受影响。右：表格的列怎么排，三种模型都看不出差别。"
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), sharey=True, layout="constrained")
