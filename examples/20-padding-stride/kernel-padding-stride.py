@@ -114,7 +114,7 @@ for ax, pooled in zip(axes, (True, False)):
         ax.bar(x + 0.17 * (i - 2), d.mean(), 0.16, yerr=d.std(), color=shade, label=label)
         effect.setdefault((pooled, budget), {})[name] = round(d.mean().item(), 1)
     ax.set(title="接全局平均" if pooled else "接展平", xticks=range(2), xticklabels=cost)
-axes[0].set_ylabel("最好与最差之差（百分点）"), axes[1].legend(), axes[0].set_ylim(0, 90), axes[1].set_ylim(0, 15)
+axes[0].set_ylabel("最好与最差之差（百分点）"), axes[1].legend(), axes[0].set_ylim(0, 90), axes[1].set_ylim(0, 20)
 for (pooled, budget), e in effect.items():
     print("全局平均" if pooled else "展平", budget, e)
     first, *rest = sorted(e, key=e.get, reverse=True)
