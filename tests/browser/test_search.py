@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,19 +13,29 @@ from tests.browser.conftest import Visit
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUERIES = yaml.safe_load((Path(__file__).parent / "queries.yml").read_text("utf-8"))
-FIRST, FIRST_THREE = 0.95, 0.99
+# Written by somebody who saw neither the site nor the other queries, and never looked at to make the search better.
+UNSEEN = yaml.safe_load((Path(__file__).parent / "queries-unseen.yml").read_text("utf-8"))
 
 
-def test_the_right_page_comes_first(browser: Browser, served: str) -> None:
-    """Ask every query of queries.yml through the real search box."""
-    assert len(QUERIES) >= 250
-    assert all((DOCS / f"{page}.md").is_file() for query in QUERIES for page in query["pages"])
+@pytest.mark.parametrize(
+    ("queries", "at_least", "once", "thrice"),
+    [
+        pytest.param(QUERIES, 600, 0.95, 0.99, id="seen"),
+        pytest.param(UNSEEN, 200, 0.92, 0.97, id="unseen"),  # what is reached, less a point; the aim is the same
+    ],
+)
+def test_the_right_page_comes_first(
+    browser: Browser, served: str, queries: list[dict[str, Any]], at_least: int, once: float, thrice: float
+) -> None:
+    """Ask every query through the real search box."""
+    assert len(queries) >= at_least
+    assert all((DOCS / f"{page}.md").is_file() for query in queries for page in query["pages"])
     context = browser.new_context(locale="zh-CN")
     visit = Visit(context, context.new_page(), served)
     visit.open("index.html")
     visit.search("张量")  # the index is loaded with the first letter
     ranks, wrong, times = [], [], []
-    for query in QUERIES:
+    for query in queries:
         found = [name.removesuffix(".html") for name in visit.search(query["q"])]
         times.append(visit.milliseconds)
         rank = next((place for place, name in enumerate(dict.fromkeys(found), 1) if name in query["pages"]), 0)
@@ -36,8 +47,8 @@ def test_the_right_page_comes_first(browser: Browser, served: str) -> None:
     three = sum(0 < rank <= 3 for rank in ranks) / len(ranks)
     report = f"first {first:.1%}, first three {three:.1%}, median {statistics.median(times):.0f} ms"
     print(report)
-    assert first >= FIRST, "\n".join([report, *wrong])
-    assert three >= FIRST_THREE, "\n".join([report, *wrong])
+    assert first >= once, "\n".join([report, *wrong])
+    assert three >= thrice, "\n".join([report, *wrong])
     assert visit.outside == []
     assert visit.errors == []
 
@@ -69,6 +80,12 @@ def test_from_a_server_and_from_disk(visit: Visit, query: str, expected: str) ->
 def test_what_is_typed_wrong_or_half_finds_what_was_meant(visit: Visit, typed: str, meant: str) -> None:
     visit.open("index.html")
     assert visit.search(typed)[0] == visit.search(meant)[0]
+
+
+def test_all_names_of_a_term_find_the_same_page(visit: Visit) -> None:
+    visit.open("index.html")
+    names = ("权重衰退", "权重衰减", "weight decay", "L2 正则", "weight_decay")
+    assert {visit.search(name)[0] for name in names} == {"12-weight-decay/how-much-weight-decay.html"}
 
 
 def test_a_result_shows_where_it_matched_its_chapter_and_its_tags(visit: Visit) -> None:

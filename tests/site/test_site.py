@@ -238,7 +238,8 @@ def test_the_index_of_the_search_holds_words_apis_and_errors(site: Path) -> None
 
 
 def test_the_search_weighs_little_and_nothing_before_it_is_used(site: Path) -> None:
-    used = [site / "search" / "index.js", site / "assets" / "javascripts" / "search-worker.js"]
+    scripts = ("search-worker.js", "search-learn.js")
+    used = [site / "search" / "index.js", *(site / "assets" / "javascripts" / name for name in scripts)]
     assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in used) <= 150_000
     for name in ("search_index.json", "search_index.js"):  # what the theme loads with each page, and from disk
         assert (site / "search" / name).stat().st_size < 500

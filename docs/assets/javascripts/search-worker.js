@@ -5,8 +5,10 @@
 // Han characters are indexed as pairs and, lightly, alone; identifiers whole and in parts (CrossEntropyLoss: cross,
 // entropy, loss, crossentropy, entropyloss). Terms of the glossary count as one word in all their names and languages.
 // Pages are ranked by BM25 (Robertson and Zaragoza, 2009) over all their parts, titles and the like counting more; a
-// page that covers more of the query goes before one that repeats a part.
+// page that covers more of the query goes before one that repeats a part. What the pages' own asks teach (search-learn.js)
+// then decides between neighbours.
 
+const LEARNING = "search-learn.js";
 const INDEX = "../../search/index.js"; // from this script
 const K1 = 1.2;
 const B = 0.6;
@@ -14,6 +16,7 @@ const WEIGHT = { title: 3, ask: 2, alias: 2, tag: 2, description: 1.5, section: 
 const TERM = [2, 1.8, 1.6, 1.4, 1.2]; // of a term of the glossary, by the place of the question in its list
 const ALONE = 0.25; // a Han character on its own says little
 const PREFIX = 0.7; // the last word may not be finished
+const LEARNT = 0.5; // how much the learnt probability of a page counts: its power
 const PAGES = 20;
 const SECTIONS = 4;
 const SNIPPET = 90;
@@ -30,6 +33,7 @@ let hanNames = []; // those of at least four characters, all Han; a shorter one 
 let index = new Map(); // token → Map(page number → weighted count)
 let words = new Set(); // the Latin ones among the tokens, of four letters and more
 let average = 1;
+let probable = () => new Map(); // text → Map(page → logarithm of the learnt probability)
 
 const normal = (text) => text.normalize("NFKC");
 
@@ -91,7 +95,7 @@ function setUp(data) {
     for (const name of names.map((name) => normal(name).toLowerCase())) {
       if (name.length < 2) continue;
       if (!byFirst.has(name[0])) byFirst.set(name[0], []);
-      byFirst.get(name[0]).push({ name, token: `\0${number}` });
+      byFirst.get(name[0]).push({ name, token: `\0${number}`, first: names[0] });
     }
   });
   hanNames = [...byFirst.values()].flat().map(({ name }) => name).filter((name) => /^\p{Script=Han}{4,}$/u.test(name));
@@ -143,6 +147,10 @@ function setUp(data) {
     page.lower = [title, description, ...asks, ...aliases, more].map((part) => normal(part).toLowerCase())
       .concat(page.sections.map((section) => section.lower)).join("\n");
   });
+  const questions = pages.filter((page) => page.asks);
+  const texts = questions.map(({ title, description = "", aliases = [], asks }) => [title, description, ...aliases, ...asks]);
+  const model = learn(texts, meant);
+  probable = (text) => new Map([...model(text)].map((value, i) => [questions[i], value]));
   average = pages.reduce((sum, page) => sum + page.length, 0) / (pages.length || 1);
 }
 
@@ -215,7 +223,9 @@ function expand(token, last) {
 function search(query) {
   const text = mended(normal(query).trim());
   const wanted = new Map();
-  for (const [token, weight] of meant(text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
+  // A term on its own names a subject, not a question: all its names find the same, by the glossary's order.
+  const term = byFirst.get(text.toLowerCase()[0])?.find(({ name }) => name === text.toLowerCase());
+  for (const [token, weight] of meant(term ? `${text} ${term.first}` : text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
   const runs = [...text.matchAll(RUN)].map(([run]) => run.toLowerCase());
   const unfinished = [runs.at(-1), runs.slice(-2).join("")]; // one-h: on the way to one-hot, which is also onehot
   const scores = new Map();
@@ -243,9 +253,12 @@ function search(query) {
     }
   }
   const exact = text.toLowerCase();
+  const learnt = term ? new Map() : probable(text);
+  const unknown = -Math.log(learnt.size || 1);
   const ranked = [...scores].map(([number, score]) => {
     const page = pages[number];
     let factor = (0.3 + (0.7 * covered.get(number)) / (whole || 1)) * page.boost;
+    factor *= Math.exp(LEARNT * (learnt.get(page) ?? unknown));
     if (exact.length > 1 && page.lower.includes(exact)) factor *= 1.3;
     if (exact.length > 1 && normal(page.title).toLowerCase().includes(exact)) factor *= 1.3;
     return [page, score * factor];
@@ -321,7 +334,7 @@ let loaded;
 // Load the index once; if it cannot be had, say so and try again with the next letter.
 const load = () =>
   (loaded ??= Promise.resolve()
-    .then(() => importScripts(INDEX))
+    .then(() => importScripts(LEARNING, INDEX))
     .then(() => setUp(self.qaIndex))
     .catch((error) => {
       loaded = undefined;
