@@ -13,7 +13,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 X, y = map(torch.tensor, load_digits(return_X_y=True))
 X, S = X.float() / 16, 20  # S 次独立的研究，各用一种划分
 shuffled = torch.stack([torch.randperm(len(y), generator=torch.Generator().manual_seed(s)) for s in range(S)])
-TRAIN, VALID, TEST = shuffled.split((200, 200, len(y) - 400), dim=1)
+TRAIN, VALID, TEST = shuffled[:, :1000].split((200, 200, 600), dim=1)
 WIDE = {"lr": Float(1e-3, 3, log=True), "momentum": Float(0, 0.99), "width": Int(2, 32, log=True),
         "batch_size": Int(2, 16, log=True), "weight_decay": Float(1e-6, 0.1, log=True)}  # 故意取得很宽
 USUAL = {"lr": 0.1, "momentum": 0.9, "width": 32, "batch_size": 16, "weight_decay": 1e-4}  # 教科书上常见的一组
