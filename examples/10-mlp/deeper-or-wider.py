@@ -44,14 +44,12 @@ X, y = torch.tensor(images, dtype=torch.float32)[order] / 16, torch.tensor(digit
 X_train, y_train, X_test, y_test = X[:1000], y[:1000], X[1000:], y[1000:]
 data = X_train, y_train
 
-
 def layers(params, X):
     outputs = [X.expand(len(params[0]), -1, -1)]  # 每一层的输出，最后一个是 logits，都是 (网络, 样本, 单元)
     for i in range(0, len(params), 2):
         z = torch.baddbmm(params[i + 1], outputs[-1], params[i])
         outputs.append(z.relu() if i + 2 < len(params) else z)
     return outputs
-
 
 def evaluate(params, X, y):  # 训练损失与测试误差 %，(学习率, 种子)；发散的记作无穷大
     logits, wrong = layers(params, X)[-1].movedim(2, 1), layers(params, X_test)[-1].argmax(2) != y_test
@@ -72,13 +70,13 @@ def train(sizes, lrs, X, y, num_steps):
         logits = layers(params, X[rows])[-1].flatten(0, 1)
         loss = cross_entropy(logits, y[rows].flatten(), reduction="sum") / 50
         for p, v, g in zip(params, velocity, torch.autograd.grad(loss, params)):
-            v.mul_(0.9).add_(g)
-            p.data.sub_(lr * v)
+            p.data.addcmul_(lr, v.mul_(0.9).add_(g), value=-1)
     return initial, [p.detach() for p in params]
 
 
 lrs, widths = [0.003, 0.01, 0.03, 0.1], {1: 266, 2: 108, 4: 69, 16: 33}  # 参数都约两万个
-deeper = {d: evaluate(train([64] + [w] * d + [10], lrs, *data, 600)[1], *data) for d, w in widths.items()}
+nets = {d: train([64] + [w] * d + [10], lrs, *data, 600) for d, w in widths.items()}
+deeper = {d: evaluate(after, *data) for d, (before, after) in nets.items()}
 usable = {d: (error.max(1).values < 10).sum().item() for d, (loss, error) in deeper.items()}
 fit = {d: loss.mean(1).min() for d, (loss, error) in deeper.items()}
 best = {d: error[loss.mean(1).argmin()] for d, (loss, error) in deeper.items()}  # 各自按训练损失选学习率
@@ -107,7 +105,8 @@ def class_mean_error(params, layer):  # 按离哪一类的平均最近来分类�
 
 
 for d, lr in ((1, 0.1), (4, 0.03)):
-    before, after = train([64] + [widths[d]] * d + [10], [lr], X_train, y_train, 600)
+    i = 5 * lrs.index(lr)  # 上面训练过的那 5 个种子
+    before, after = ([p[i : i + 5] for p in params] for params in nets[d])
     initial, trained = (torch.stack([class_mean_error(p, i) for i in range(d + 1)]) for p in (before, after))
     for name, error in (("随机的", initial), ("训练后", trained)):
         print(f"{d} 个隐藏层，{name}：", " → ".join(f"{e:.1f}" for e in error.mean(1)))
