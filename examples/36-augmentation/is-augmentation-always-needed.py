@@ -27,7 +27,7 @@ assert all(view.shape == six.shape for view in views.values())
 assert torch.equal(views["转 180°"], six.flip(1, 2))
 
 # %% warp
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.nn.functional import cross_entropy, grid_sample
 
 SEEDS, SIZES = 6, (50, 1000)
 order = torch.stack([torch.randperm(1797, generator=torch.Generator().manual_seed(s)) for s in range(SEEDS)])
@@ -40,8 +40,10 @@ def warp(pictures, degrees, scale, pixels, turned):
     angle = u[0] * torch.pi * degrees / 180 + torch.pi * (torch.rand(n) < turned)
     cos, sin, zoom = angle.cos(), angle.sin(), 1 + scale * u[1]
     shift = (u[2:] * pixels / 6).round(decimals=2)
-    theta = torch.stack([zoom * cos, -zoom * sin, shift[0], zoom * sin, zoom * cos, shift[1]], 1).view(n, 2, 3)
-    grid = affine_grid(theta, (n, 1, 12, 12), align_corners=False)
+    row, column = torch.cartesian_prod(*[torch.arange(-11, 12, 2) / 12] * 2).mT[..., None]  # 每个输出像素的坐标，(144, 1)
+    a, b = zoom * cos, zoom * sin
+    grid = torch.stack([column * a - row * b + shift[0], column * b + row * a + shift[1]])  # (2, 144, n)
+    grid = grid.permute(2, 1, 0).reshape(n, 12, 12, 2)
     return grid_sample(pictures.reshape(n, 1, 12, 12), grid, align_corners=False).view(pictures.shape)
 
 # %% train
@@ -71,7 +73,8 @@ def train(kind, record, sizes=SIZES, copies=0, batch=32, lr=0.004, hidden=256):
 
 # %% same caption="测试图与训练图同样放正。6 个种子的平均与标准误。50 张时轻微变形一直有好处；1,000 张时，训练短了反而更差，训练久了才追平：变形让同样的网络要学更多东西。"
 RECORD = (300, 600, 1000, 1500, 2000, 2500)
-curves = {kind: train(kind, RECORD)[:, 0] for kind in ("原样", "轻微变形")}
+runs = {kind: train(kind, RECORD) for kind in ("原样", "轻微变形")}
+curves = {kind: run[:, 0] for kind, run in runs.items()}
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.6), layout="constrained")
 for i, (ax, size) in enumerate(zip(axes, SIZES)):
     for (kind, e), style in zip(curves.items(), ("o-", "s--")):
@@ -86,7 +89,7 @@ assert mean[-1, 0] > 3 * se[-1, 0] and mean[-1, 0] > 1.5  # 50 张：有用
 assert mean[1, 1] < -3 * se[1, 1] and abs(mean[-1, 1]) < 0.6 and mean[-1, 0] > mean[-1, 1] + 1  # 1,000 张：先差，后平
 
 # %% shifted
-plain, moved, turned = (train(kind, (1000,))[0] for kind in ("原样", "平移", "转 180°"))
+plain, (moved, turned) = runs["原样"][RECORD.index(1000)], (train(kind, (1000,))[0] for kind in ("平移", "转 180°"))
 for name, e in (("原样", plain), ("平移增广", moved)):
     print(f"{name}，平移过的测试图，误差：", {n: round(v.item(), 1) for n, v in zip(SIZES, e[1].mean(1))})
 harm = turned[0] - plain[0]
