@@ -78,8 +78,11 @@ def oscillation(right):  # 最后一半更新里，相邻两次评估之差的�
 # %% knobs caption="一次只改一个参数，8 个种子的平均与标准差（两个轴都是对数）。学习率大则震荡大，但批量小 8 倍比学习率大 8 倍还厉害；验证集小 8 倍，震荡也大得多。"
 import matplotlib.pyplot as plt
 factors = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8]
-by_lr = train(*({"lr": 0.02 * f} for f in factors))
-lr, batch = oscillation(by_lr), torch.cat([oscillation(train({}, batch=int(32 * f))) for f in factors])
+others = {"不用动量": {"momentum": 0}, "不用动量，学习率 ×10": {"momentum": 0, "lr": 0.2}, "权重衰减 0.001": {"weight_decay": 1e-3}}
+runs = train(*({"lr": 0.02 * f} for f in factors), *others.values())  # 后三种见下一个单元
+by_lr = runs[:, :7]
+lr, batch = oscillation(by_lr), {1: by_lr[:, 3:4]} | {f: train({}, batch=int(32 * f)) for f in factors if f != 1}
+batch = torch.cat([oscillation(batch[f]) for f in factors])
 size = torch.cat([oscillation(by_lr[:, 3:4, :, : int(1000 * f)]) for f in factors[:4]])
 fig, ax = plt.subplots(figsize=(5.2, 2.9))
 for name, value, style in (("学习率", lr, "o-"), ("批量", batch, "s--"), ("验证集大小", size, "^:")):
@@ -94,19 +97,17 @@ assert batch[0].mean() > 1.7 * batch[3].mean() and batch[0].mean() > lr[-1].mean
 assert batch[3].mean() > 1.4 * batch[6].mean() and lr[3].mean() > 1.3 * min(lr[0].mean(), lr[1].mean())
 
 # %% others
-arms = {"不用动量": ({"momentum": 0}, {}), "不用动量，学习率 ×10": ({"momentum": 0, "lr": 0.2}, {}),
-        "权重衰减 0.001": ({"weight_decay": 1e-3}, {}), "批量归一化": ({}, {"bn": True}),
-        "学习率、批量都 ×4": ({"lr": 0.08}, {"batch": 128})}
-other = {name: oscillation(train(arm, **kw))[0] for name, (arm, kw) in arms.items()}
+other = dict(zip(others, oscillation(runs[:, 7:])))
+other |= {"批量归一化": oscillation(train({}, bn=True))[0], "学习率、批量都 ×4": oscillation(train({"lr": 0.08}, batch=128))[0]}
 print(f"基准 {batch[3].mean():.1f}；", {name: f"{v.mean():.1f} ± {v.std():.1f}" for name, v in other.items()})
 base, steady = batch[3].mean(), other["学习率、批量都 ×4"].mean()
 assert other["不用动量"].mean() < 0.85 * base and other["不用动量，学习率 ×10"].mean() > 0.9 * base
 assert min(other["权重衰减 0.001"].mean(), other["批量归一化"].mean()) > 0.6 * base
 assert 0.7 < steady / base < 1.4 and lr[5].mean() > 1.2 * base
 clean_lr = oscillation(train(*({"lr": 0.02 * f} for f in (1 / 8, 1, 8)), labels=y))
-clean_batch = torch.cat([oscillation(train({}, batch=b, labels=y)) for b in (4, 32, 256)])
+clean_batch = [clean_lr[1] if b == 32 else oscillation(train({}, batch=b, labels=y))[0] for b in (4, 32, 256)]
 print("标签都对，学习率 ×1/8、×1、×8：", [round(v, 1) for v in clean_lr.mean(1).tolist()])
-print("标签都对，批量 ×1/8、×1、×8：  ", [round(v, 1) for v in clean_batch.mean(1).tolist()])
+print("标签都对，批量 ×1/8、×1、×8：  ", [round(v.mean().item(), 1) for v in clean_batch])
 assert clean_lr.mean(1).max() < 2 * clean_lr.mean(1).min()
 assert clean_batch[0].mean() > 4 * clean_batch[2].mean()
 
@@ -114,7 +115,7 @@ assert clean_batch[0].mean() > 4 * clean_batch[2].mean()
 tails = {}
 fig, ax = plt.subplots(figsize=(5.2, 2.8))
 for name, kw in (("学习率不变", {}), ("学习率减到 0", {"decay": True}), ("权重滑动平均", {"ema": True})):
-    right = train({}, **kw)
+    right = train({}, **kw) if kw else by_lr[:, 3:4]
     ax.plot(range(every, num_steps + 1, every), right[:, 0, 0].float().mean(1) * 100, label=name)
     tails[name] = oscillation(right[-10:])[0], right[-10:, 0].float().mean((0, 2)) * 100
     swing, level = tails[name]
