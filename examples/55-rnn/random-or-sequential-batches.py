@@ -48,14 +48,14 @@ def rnn(params, X, h):
 
 
 def perplexity(params, section, keep, rows=40):
-    """整段文本排成 rows 行，窗口之间传状态（keep = 1）或清零（0）；返回 (学习率, 取法, 种子)。"""
+    """整段文本排成 rows 行，窗口之间传状态（keep = 1）或清零（0）；返回 (学习率个数, 取法, 种子)。"""
     lines = section[:len(section) // rows * rows].view(rows, -1).expand(len(params[0]), -1, -1)
     h, total = torch.zeros(len(params[0]), rows, H), []
     for i in range(0, lines.shape[2] - T, T):
         out, h = rnn(params, lines[:, :, i:i + T], h * keep)
         y = lines[:, :, i + 1:i + T + 1].flatten(1)
         total.append(cross_entropy(out.flatten(1, 2).mT, y, reduction="none").mean(1))
-    return torch.stack(total).mean(0).exp().view(len(lrs), len(modes), seeds)
+    return torch.stack(total).mean(0).exp().view(-1, len(modes), seeds)
 
 
 # %% run
@@ -90,8 +90,9 @@ for i, style in enumerate(("o-", "s--", "^:", "d-.")):
     ax.fill_between(steps, curve[:, i].min(1).values, curve[:, i].max(1).values, alpha=0.2)
 ax.set(title="同样的窗口，四种取法", xlabel="更新次数", ylabel="验证困惑度", ylim=(8, 11.4))
 ax.legend(fontsize=8, ncols=2, loc="upper center")
+params = [p.view(len(lrs), 4, seeds, *p.shape[1:])[best, torch.arange(4)].flatten(0, 1) for p in params]  # 只留选中的
 with torch.no_grad():
-    kept, zeroed = (perplexity(params, test_text, keep)[best, torch.arange(4)] for keep in (1, 0))
+    kept, zeroed = (perplexity(params, test_text, keep)[0] for keep in (1, 0))
 for i, mode in enumerate(modes):
     print(f"{mode}：测试困惑度，传状态 {kept[i].mean():.2f} ± {kept[i].std():.2f}，每个窗口清零 {zeroed[i].mean():.2f}")
 assert curve[-1, 0].mean() > curve[:, 0].mean(1).min() + 0.3  # 按顺序、传状态：已在过拟合
@@ -102,12 +103,12 @@ assert (kept < zeroed).all() and (kept[2] - kept[3]).mean() > 0.3 and low[0] > l
 # %% memory caption="接着真正的前文，与接着别处的状态，两种预测的差别（总变差，0 是相同）。隔 10 个字符剩得不多，窗口的 25 个字符走完以前就看不出来了。按顺序、传状态训练的记得最久，用错状态训练的忘得最快。"
 at, K = torch.arange(60, 9900, 20), 40
 with torch.no_grad():
-    X = test_text[at[:, None] + torch.arange(-50, K + 1)].expand(len(h), -1, -1)  # 前文 50 个，之后 K 个
-    right = rnn(params, X[..., :50], torch.zeros(len(h), len(at), H))[1]
+    X = test_text[at[:, None] + torch.arange(-50, K + 1)].expand(len(params[0]), -1, -1)  # 前文 50 个，之后 K 个
+    right = rnn(params, X[..., :50], torch.zeros(len(X), len(at), H))[1]
     logp = [rnn(params, X[..., 50:-1], s)[0].log_softmax(-1) for s in (right, right.roll(1, 1))]
 distance = ((logp[0].exp() - logp[1].exp()).abs().sum(-1) / 2).mean(1)  # (n, K)
 harm = (logp[0] - logp[1]).gather(-1, X[..., 51:, None])[..., 0].mean(1)  # 用错状态多出的损失
-distance, harm = (v.view(len(lrs), 4, seeds, K)[best, torch.arange(4)].mean(1) for v in (distance, harm))
+distance, harm = (v.view(4, seeds, K).mean(1) for v in (distance, harm))
 fig, ax = plt.subplots(figsize=(5.2, 2.6))
 for i, style in enumerate(("-", "--", ":", "-.")):
     ax.plot(range(1, K + 1), distance[i], style, label=modes[i])
