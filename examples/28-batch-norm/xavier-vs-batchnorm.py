@@ -59,17 +59,20 @@ from torch.nn.functional import cross_entropy
 seeds, rates, depth = 8, torch.tensor([0.03, 0.1, 0.3, 1.0]), 8
 lr = rates.repeat_interleave(seeds).view(-1, 1, 1)  # 4 个学习率 × 8 个种子，一起训练
 
-def net(params, h, act, bn, ref=None):
-    """返回输出和各层（激活之前）的标准差。训练时用整个批次的统计量，测试时用前 ref 行的。"""
-    stds = []
+def net(params, h, act, bn, ref):
+    """返回输出和各层激活之前的值。归一化用前 ref 行的统计量：训练时是整个批次，测试时是训练集。"""
+    layers = []
     for i, (W, beta, gamma) in enumerate(zip(*params)):
         h = h @ W if i == 0 else act(h) @ W
         if bn and i < depth:
-            var, mean = torch.var_mean(h[:, :ref], 1, correction=0, keepdim=True)
-            h = (h - mean) / (var + 1e-5).sqrt() * gamma
+            h = h - h[:, :ref].mean(1, keepdim=True)
+            h = h * (gamma / (h[:, :ref].square().mean(1, keepdim=True) + 1e-5).sqrt())
         h = h + beta
-        stds.append(h[:, :ref].detach().std((1, 2)))
-    return h, torch.stack(stds[:depth]).view(depth, len(rates), seeds)
+        layers.append(h)
+    return h, layers[:depth]
+
+def spread(layers):  # 各层前 1,000 行的标准差
+    return torch.stack([h[:, :1000].detach().std((1, 2)) for h in layers]).view(depth, len(rates), seeds)
 
 # %% train
 def train(init, act, bn, num_steps=200):
@@ -79,18 +82,18 @@ def train(init, act, bn, num_steps=200):
     kinds = start, [0 * W[:, :1] for W in start], [0 * W[:, :1] + 1 for W in start]  # W, β, γ
     params = [[p.repeat(len(rates), 1, 1).requires_grad_() for p in kind] for kind in kinds]
     used = params[0] + params[1] + params[2][: depth * bn]  # 只有归一化的层用到 γ
-    before = net(params, X[:1000].expand(len(lr), -1, -1), act, bn)[1]
+    before = spread(net(params, X[:1000].expand(len(lr), -1, -1), act, bn, 1000)[1])
     for _ in range(num_steps):
         batch = torch.randint(1000, (seeds, 32), generator=generator).repeat(len(rates), 1)
-        out = net(params, X[batch], act, bn)[0].flatten(0, 1)
+        out = net(params, X[batch], act, bn, 32)[0].flatten(0, 1)
         loss = cross_entropy(out, y[batch].flatten(), reduction="sum") / 32
         for p, grad in zip(used, torch.autograd.grad(loss, used)):
             p.data -= lr * grad
-    out, after = net(params, X.expand(len(lr), -1, -1), act, bn, ref=1000)
+    out, layers = net(params, X.expand(len(lr), -1, -1), act, bn, 1000)
     right = (out.argmax(2) == y).view(len(rates), seeds, -1).float() * 100
     val, test = right[..., 1000:1300].mean(2), right[..., 1300:].mean(2)
     best = val.mean(1).argmax()  # 学习率按验证集选
-    return val, test[best], before[:, best], after[:, best], rates[best].item()
+    return val, test[best], before[:, best], spread(layers)[:, best], rates[best].item()
 
 # %% sweep caption="验证准确率随学习率的变化，8 层 ReLU 网络，200 次更新，8 个种子的平均与范围。初始权重太小而不归一化，四个学习率都学不动；加上归一化就学得会，可用的学习率也大得多。"
 pairs = (("Xavier", torch.tanh), ("He", torch.relu), ("太小", torch.relu))
