@@ -56,7 +56,7 @@ def train(num_steps, every, width=128):
     torch.manual_seed(0)
     Ws = [(torch.randn(seeds, a, c) * (2 / a) ** 0.5).repeat(len(rates), 1, 1).requires_grad_()
           for a, c in ((64, width), (width, width), (width, 10))]
-    optimizer = torch.optim.Adam(Ws, lr=3e-3)
+    optimizer = torch.optim.Adam(Ws, lr=3e-3, fused=True)
 
     def net(X, drop):
         out = X.expand(n, -1, -1)
