@@ -86,7 +86,7 @@ def train(init, X, lr, local=False, num_steps=250):  # 返回训练、验证、�
     Ws = [W.clone().requires_grad_() for W in [*init, *head]]
     for W in Ws * local:  # 等于 0 的权重一直是 0
         W.register_hook(lambda grad, mask=W.detach() != 0: grad * mask)
-    optimizer = torch.optim.Adam(Ws, lr)
+    optimizer = torch.optim.Adam(Ws, lr, fused=True)
     for _ in range(num_steps):
         batch = each, torch.randint(300, (S, 32))
         loss = cross_entropy(forward(Ws, X[batch]).flatten(0, 1), y[batch].flatten(), reduction="sum")
