@@ -46,9 +46,11 @@ def start_server(experiments: Iterable[Experiment]) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    imported = sorted(set[str]().union(*(third_party_imports(experiment) for experiment in experiments)))
+    imported = set[str]().union(*(third_party_imports(experiment) for experiment in experiments))
+    if "torch" in imported:
+        imported.add("torch._dynamo")  # what the first optimizer of a process imports: a second
     # "__main__" first: otherwise every process would import the caller's main module (mkdocs, say) again.
-    context.set_forkserver_preload(["__main__", *_PRELOAD, *imported])
+    context.set_forkserver_preload(["__main__", *_PRELOAD, *sorted(imported)])
     importlib.import_module("multiprocessing.forkserver").ensure_running()
     return context
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_HEAVY = ["torch", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "sklearn.svm", "optuna"]
+_HEAVY = ["torch", "torch._dynamo", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "sklearn.svm", "optuna"]
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
 
 
