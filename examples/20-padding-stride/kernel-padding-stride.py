@@ -86,15 +86,17 @@ def train(k, p, s, pooled, C, num_steps=400):  # 卷积、平均或展平、线�
     with torch.no_grad():
         return torch.cat([net(i).argmax(2) == y[i] for i in order[:, 600:].split(200, 1)], 1).float().mean(1) * 100
 
-# %% sweep
-test, arms = {}, {"核": [(k, k // 2, 1) for k in (1, 3, 5)],  # 填充跟着改，输出大小不变
-                  "填充": [(3, p, 1) for p in (0, 1, 2)], "步幅": [(3, 1, s) for s in (1, 2, 3)],
-                  "漏看": [(3, 1, 1), (3, 1, 4)], "不漏": [(4, 0, 1), (4, 0, 4)]}  # 步幅 4：窗口 3×3 有缝，4×4 没有
+# %% visited
+arms = {"核": [(k, k // 2, 1) for k in (1, 3, 5)],  # 填充跟着改，输出大小不变
+        "填充": [(3, p, 1) for p in (0, 1, 2)], "步幅": [(3, 1, s) for s in (1, 2, 3)],
+        "漏看": [(3, 1, 1), (3, 1, 4)], "不漏": [(4, 0, 1), (4, 0, 4)]}  # 步幅 4：窗口 3×3 有缝，4×4 没有
 def visited(k, p, s):  # 8×8 的 64 个像素里，进过至少一个窗口的
     return (fold(unfold(torch.ones(1, 1, 8, 8), k, 1, p, s), 8, k, 1, p, s) > 0).sum().item()
 print("看得到的像素：", {a: [visited(*v) for v in settings] for a, settings in arms.items()})
 assert visited(3, 1, 3) == visited(4, 0, 4) == 64 and visited(3, 1, 4) == 25
-cost = {"同宽": lambda k, L, h: 1, "同计算": lambda k, L, h: k * k * L + 10 * h}  # 每个通道的乘加
+
+# %% sweep
+test, cost = {}, {"同宽": lambda k, L, h: 1, "同计算": lambda k, L, h: k * k * L + 10 * h}  # 每个通道的乘加
 for pooled, budget in itertools.product((True, False), cost):
     for name, (k, p, s) in ((name, setting) for name in arms for setting in arms[name]):
         L = size(8, k, p, s) ** 2  # 输出的位置数；h 是线性层在每个通道上看到几个数
@@ -110,15 +112,13 @@ for ax, pooled in zip(axes, (True, False)):
     for (x, budget), (i, name) in itertools.product(enumerate(cost), enumerate(arms)):
         worst, *_, best = sorted(test[pooled, budget, name], key=torch.mean)
         d = best - worst  # 逐个种子相减
-        shade, label = ("C0", "C1", "C2", "C3", "0.6")[i], None if x else name
-        ax.bar(x + 0.17 * (i - 2), d.mean(), 0.16, yerr=d.std(), color=shade, label=label)
+        ax.bar(x + i / 6 - 1 / 3, d.mean(), 0.16, yerr=d.std(), color=f"C{i}" if i < 4 else "0.6", label="_" * x + name)
         effect.setdefault((pooled, budget), {})[name] = round(d.mean().item(), 1)
     ax.set(title="接全局平均" if pooled else "接展平", xticks=range(2), xticklabels=cost)
 axes[0].set_ylabel("最好与最差之差（百分点）"), axes[1].legend(), axes[0].set_ylim(0, 90), axes[1].set_ylim(0, 20)
 for (pooled, budget), e in effect.items():
     print("全局平均" if pooled else "展平", budget, e)
-    first, *rest = sorted(e, key=e.get, reverse=True)
-    assert first == ("核" if pooled else "漏看") and e[first] > e[rest[0]] + (20 if pooled else 4)
+    assert e["核" if pooled else "漏看"] > sorted(e.values())[-2] + (20 if pooled else 4)  # 它是第一
 narrow, even, (_, k3, k5) = effect[True, "同宽"], effect[True, "同计算"], test[True, "同宽", "核"]  # 不算 1×1
 assert narrow["步幅"] > 4 + max(narrow["填充"], (k5 - k3).mean().abs()) and abs(even["步幅"] - even["填充"]) < 4
 
