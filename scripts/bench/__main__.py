@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import platform
 import shutil
@@ -19,6 +18,7 @@ from bench.measure import CommandError, Cost, run
 from bench.scale import scale_report
 from bench.serve import serve_report
 from bench.tools import CHANGED, Tool, all_tools, experiments_of
+from engine.cache import Cache
 from engine.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def tools_report(tools: Sequence[Tool], experiments: Sequence[Experiment], folde
                 change(home)
             costs[tool.name][case] = _timed(tool, case, home)
         if tool.name == "engine":
-            seconds = _own_seconds(home)
+            seconds = _own_seconds(home, experiments)
             own, slowest = sum(seconds.values()), sorted(((s, id_) for id_, s in seconds.items()), reverse=True)[:10]
             command = [tool.command[0], "build", "--quiet", "--config-file", "plain.yml"]
             plain = min(run(command, home, tool.environment).wall for _ in range(3))
@@ -107,10 +107,11 @@ def _timed(tool: Tool, case: str, home: Path) -> Cost:
     return run(tool.command, home, tool.environment)
 
 
-def _own_seconds(home: Path) -> dict[str, float]:
-    return {
-        entry["id"]: entry["seconds"] for entry in json.loads((home / "build" / "ledger.json").read_text("utf-8"))
-    }
+def _own_seconds(home: Path, experiments: Sequence[Experiment]) -> dict[str, float]:
+    """Return the CPU seconds of each experiment, as measured when it ran: questions and labs."""
+    cache = Cache(home / ".cache" / "experiments", home, print)
+    last = {experiment.id: cache.latest(experiment.id) for experiment in experiments}
+    return {id_: notebook["metadata"]["engine"]["seconds"] for id_, notebook in last.items() if notebook}
 
 
 def _tables(
