@@ -13,7 +13,7 @@ from tests.browser.conftest import Visit
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUERIES = yaml.safe_load((Path(__file__).parent / "queries.yml").read_text("utf-8"))
-# Written by somebody who saw neither the site nor the other queries, and never looked at to make the search better.
+# Written by somebody who saw neither the site nor the other queries; only the totals were looked at.
 UNSEEN = yaml.safe_load((Path(__file__).parent / "queries-unseen.yml").read_text("utf-8"))
 
 
