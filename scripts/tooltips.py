@@ -51,7 +51,8 @@ class _Names:
     def find(self, text: str) -> Iterator[tuple[re.Match[str], Term]]:
         at = 0
         while start := self._starts.search(text, at):
-            match = self._patterns[start.group().lower()].match(text, start.start())
+            pattern = self._patterns.get(start.group().lower())  # none for ſ, which is an s to `_starts`
+            match = pattern and pattern.match(text, start.start())
             if match:
                 yield match, self._terms[match.group().lower()]
             at = (match or start).end()

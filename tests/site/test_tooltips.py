@@ -97,3 +97,9 @@ def test_a_glossary_that_was_saved_is_read_again(project: Path) -> None:
     text = GLOSSARY + "- term: 学习率\n  en: learning rate\n  means: 步子的大小。\n"
     (project / "docs" / "glossary.yml").write_text(text, "utf-8")
     assert marked(convert("学习率")) == ["学习率"]
+
+
+def test_a_letter_that_only_resembles_the_first_of_a_term(project: Path) -> None:
+    """ſ is a small s to a pattern that ignores case, yet its own small letter."""
+    (project / "docs" / "glossary.yml").write_text("- term: SVM\n  en: svm\n  means: 最大间隔。\n", "utf-8")
+    assert marked(convert("ſ 不是 SVM。")) == ["SVM"]
