@@ -140,14 +140,15 @@ def _digest_of_page(page: Page, config: Any, files: Any, fragments: Path) -> str
 
 
 def _remembering_notebooks(convert: Any) -> Any:
-    known: dict[str, tuple[int, str]] = {}
+    known: dict[str, tuple[tuple[int, str], str]] = {}
 
     @functools.wraps(convert)
     def remembering(path: str, **options: Any) -> str:
-        changed = Path(path).stat().st_mtime_ns
-        if path not in known or known[path][0] != changed:
-            known[path] = changed, convert(path, **options)
-        return known[path][1]
+        state = Path(path).stat().st_mtime_ns, repr(options)
+        before = known.get(path)
+        if not before or before[0] != state:
+            before = known[path] = state, convert(path, **options)
+        return before[1]
 
     return remembering
 
