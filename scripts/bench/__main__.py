@@ -110,8 +110,7 @@ def _timed(tool: Tool, case: str, home: Path) -> Cost:
 def _own_seconds(home: Path, experiments: Sequence[Experiment]) -> dict[str, float]:
     """Return the CPU seconds of each experiment, as measured when it ran: questions and labs."""
     cache = Cache(home / ".cache" / "experiments", home, print)
-    last = {experiment.id: cache.latest(experiment.id) for experiment in experiments}
-    return {id_: notebook["metadata"]["engine"]["seconds"] for id_, notebook in last.items() if notebook}
+    return {e.id: seconds for e in experiments if (seconds := cache.last_seconds(e.id)) is not None}
 
 
 def _tables(

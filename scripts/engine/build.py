@@ -155,18 +155,13 @@ def record_durations(project: Project) -> None:
     """Write down how long each experiment took when it last ran here, for machines that have not run it yet."""
     cache = Cache(project.cache, project.root, Reporter().log)
     ids = [path.relative_to(project.examples).with_suffix("").as_posix() for path in _select(project, (), None)]
-    write_durations(project.durations, {id_: seconds for id_ in ids if (seconds := _last_seconds(id_, cache))})
-
-
-def _last_seconds(id_: str, cache: Cache) -> float | None:
-    last = cache.latest(id_)
-    return last["metadata"]["engine"]["seconds"] if last else None
+    write_durations(project.durations, {id_: s for id_ in ids if (s := cache.last_seconds(id_)) is not None})
 
 
 def _longest_first(project: Project, experiments: Sequence[Experiment], cache: Cache) -> list[Experiment]:
     """Order by the CPU time of the last run, what is unknown first: then no long one is left to end alone."""
     recorded = read_durations(project.durations, cache.log)
-    seconds = {e.id: _last_seconds(e.id, cache) or recorded.get(e.id, float("inf")) for e in experiments}
+    seconds = {e.id: cache.last_seconds(e.id) or recorded.get(e.id, float("inf")) for e in experiments}
     return sorted(experiments, key=lambda experiment: -seconds[experiment.id])
 
 

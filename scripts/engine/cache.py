@@ -43,6 +43,11 @@ class Cache:
         entries = sorted(self._entries(id_), key=_modified, reverse=True)
         return next((notebook for path in entries if (notebook := self._read(path, quiet=True))), None)
 
+    def last_seconds(self, id_: str) -> float | None:
+        """Return the CPU seconds that an experiment took when it last ran, or None."""
+        last = self.latest(id_)
+        return last["metadata"]["engine"]["seconds"] if last else None
+
     def changed_reads(self, notebook: Notebook) -> list[str]:
         """Return the data files that the notebook's run read and that are not what they were."""
         reads: dict[str, str | None] = notebook["metadata"]["engine"]["reads"]

@@ -59,7 +59,14 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tiny: Tiny) -> None:
     assert (tiny.root / "build/fragments/04-a/sum/sum.md").exists()
 
 
-FOLDERS = (".cache/experiments/04-a/sum", "build/fragments/04-a/sum", "docs/downloads/04-a", "docs/tags", "docs/labs")
+FOLDERS = (
+    ".cache/experiments/04-a/sum",
+    "build/fragments/04-a/sum",
+    "docs/assets/thumbnails/04-a",
+    "docs/downloads/04-a",
+    "docs/labs",
+    "docs/tags",
+)
 
 
 def test_no_half_written_file_stays(tiny: Tiny) -> None:
