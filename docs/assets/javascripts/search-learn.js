@@ -68,6 +68,7 @@ function learn(examples, tokensOf) {
   return (text) => logSoftmax(scores(vector(bagOf(tokensOf(text)))));
 }
 
+// Tokens, each once, with the most that it weighs.
 function bagOf(tokens) {
   const bag = new Map();
   for (const [token, weight] of tokens) bag.set(token, Math.max(weight, bag.get(token) ?? 0));

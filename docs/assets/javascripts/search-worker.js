@@ -22,6 +22,7 @@ const SECTIONS = 4;
 const SNIPPET = 90;
 
 const RUN = /[\p{Script=Han}々〇]+|(?:(?![\p{Script=Han}々〇])[\p{L}\p{N}_])+/gu;
+const WORD = /^[a-z]{4,}$/; // long enough that what is like it is it, misspelt
 const HAN = /^[\p{Script=Han}々〇]/u;
 const PART = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+|[^\p{Lu}\p{Ll}\p{N}_]+/gu;
 // What only makes a question of a few words: it would find whatever page happens to ask in the same way.
@@ -31,7 +32,7 @@ let pages = [];
 let byFirst = new Map(); // first character → names of the glossary's terms, the longest first
 let hanNames = []; // those of at least four characters, all Han; a shorter one is soon like another word
 let index = new Map(); // token → Map(page number → weighted count)
-let words = new Set(); // the Latin ones among the tokens, of four letters and more
+let vocabulary = new Set(); // the Latin words among the tokens, of four letters and more
 let average = 1;
 let probable = () => new Map(); // text → Map(page → logarithm of the learnt probability)
 
@@ -108,7 +109,7 @@ function setUp(data) {
     }),
   );
   index = new Map();
-  words = new Set();
+  vocabulary = new Set();
   pages.forEach((page, number) => {
     page.length = 0;
     page.boost ??= 1;
@@ -120,23 +121,23 @@ function setUp(data) {
     const add = (text, weight) => {
       for (const [token, light, two] of tokens(text, true)) {
         count(token, weight * light);
-        if (!two && /^[a-z]{4,}$/.test(token)) words.add(token);
+        if (!two && WORD.test(token)) vocabulary.add(token);
         page.length += light;
       }
     };
-    let { title, asks = [], aliases = [], tags = [], description = "", words: more = "" } = page;
+    let { title, asks = [], aliases = [], tags = [], description = "", words = "" } = page;
     add(title, WEIGHT.title);
     add(description, WEIGHT.description);
     for (const ask of asks) add(ask, WEIGHT.ask);
     for (const alias of aliases) add(alias, WEIGHT.alias);
     add(tags.join(" "), WEIGHT.tag);
-    add(more, WEIGHT.word);
+    add(words, WEIGHT.word);
     for (const token of new Set(named([title, ...asks].join("\n")))) count(token, 1);
     for (const [token, weight] of byQuestion.get(page.qa) ?? []) {
       count(token, weight);
       const names = data.terms[+token.slice(1)][0].join("\n");
       add(names, (WEIGHT.name * weight) / TERM[0]);
-      more += `\n${names}`;
+      words += `\n${names}`;
     }
     page.sections = page.sections.map(([anchor, heading, text]) => {
       add(heading, WEIGHT.section);
@@ -144,7 +145,7 @@ function setUp(data) {
       const lower = normal(`${heading}\n${text}`).toLowerCase();
       return { location: anchor ? `${page.at}#${anchor}` : page.at, anchor, title: heading || title, text, lower };
     });
-    page.lower = [title, description, ...asks, ...aliases, more].map((part) => normal(part).toLowerCase())
+    page.lower = [title, description, ...asks, ...aliases, words].map((part) => normal(part).toLowerCase())
       .concat(page.sections.map((section) => section.lower)).join("\n");
   });
   const questions = pages.filter((page) => page.asks);
@@ -179,7 +180,7 @@ function near(a, b, limit) {
 // The word of the pages that a Latin word is meant to be: the nearest, the most frequent of these.
 function nearest(word) {
   for (let limit = 1; limit <= (word.length > 7 ? 2 : 1); limit++) {
-    const found = [...words].filter((known) => near(word, known, limit));
+    const found = [...vocabulary].filter((known) => near(word, known, limit));
     if (found.length) return found.reduce((a, b) => (index.get(b).size > index.get(a).size ? b : a));
   }
 }
@@ -199,12 +200,17 @@ function corrected(run) {
   return run;
 }
 
+// The tokens of the index that a text begins.
+function* begunBy(text) {
+  for (const token of index.keys()) if (token.startsWith(text)) yield token;
+}
+
 // A query as it was meant to be typed. A word that some word begins with is not finished rather than wrong.
 const mended = (text) =>
   text.replace(RUN, (run) => {
     if (HAN.test(run)) return corrected(run);
     const word = run.toLowerCase();
-    const fine = !/^[a-z]{4,}$/.test(word) || [...index.keys()].some((known) => known.startsWith(word));
+    const fine = !WORD.test(word) || !begunBy(word).next().done;
     return fine ? run : (nearest(word) ?? run);
   });
 
@@ -213,8 +219,8 @@ function expand(token, last) {
   const found = index.has(token) ? [[token, 1]] : [];
   if (HAN.test(token) || token[0] === "\0") return found;
   if (last && token.length > 1) {
-    for (const word of index.keys()) {
-      if (word !== token && word.startsWith(token)) found.push([word, PREFIX * (token.length / word.length)]);
+    for (const word of begunBy(token)) {
+      if (word !== token) found.push([word, PREFIX * (token.length / word.length)]);
     }
   }
   return found;
@@ -222,15 +228,15 @@ function expand(token, last) {
 
 function search(query) {
   const text = mended(normal(query).trim());
-  const wanted = new Map();
+  const exact = text.toLowerCase();
   // A term on its own names a subject, not a question: all its names find the same, by the glossary's order.
-  const term = byFirst.get(text.toLowerCase()[0])?.find(({ name }) => name === text.toLowerCase());
-  for (const [token, weight] of meant(term ? `${text} ${term.first}` : text)) wanted.set(token, Math.max(weight, wanted.get(token) ?? 0));
+  const term = byFirst.get(exact[0])?.find(({ name }) => name === exact);
+  const wanted = bagOf(meant(term ? `${text} ${term.first}` : text));
   const runs = [...text.matchAll(RUN)].map(([run]) => run.toLowerCase());
   const unfinished = [runs.at(-1), runs.slice(-2).join("")]; // one-h: on the way to one-hot, which is also onehot
   const scores = new Map();
   const covered = new Map();
-  const marks = new Set();
+  const words = new Set();
   let whole = 0;
   for (const [token, weight] of wanted) {
     const best = new Map(); // page → best of what the token stands for
@@ -239,7 +245,7 @@ function search(query) {
       const counts = index.get(word);
       const idf = rarity(word);
       tells = Math.min(tells, idf);
-      marks.add(word);
+      words.add(word);
       for (const [number, count] of counts) {
         const norm = 1 - B + (B * pages[number].length) / average;
         const value = similarity * idf * ((count * (K1 + 1)) / (count + K1 * norm));
@@ -252,7 +258,6 @@ function search(query) {
       covered.set(number, (covered.get(number) ?? 0) + weight * tells);
     }
   }
-  const exact = text.toLowerCase();
   const learnt = term ? new Map() : probable(text);
   const unknown = -Math.log(learnt.size || 1);
   const ranked = [...scores].map(([number, score]) => {
@@ -264,12 +269,12 @@ function search(query) {
     return [page, score * factor];
   });
   ranked.sort((a, b) => b[1] - a[1]);
-  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, marks, exact));
+  return ranked.slice(0, PAGES).map(([page, score]) => group(page, score, words, exact));
 }
 
 // A page and its best sections, as the theme lists them; the chapter stands before the tags.
-function group(page, score, found, exact) {
-  const marks = [...found].filter((word) => word[0] !== "\0" && (!HAN.test(word) || word.length > 1));
+function group(page, score, words, exact) {
+  const marks = [...words].filter((word) => word[0] !== "\0" && (!HAN.test(word) || word.length > 1));
   const rated = page.sections
     .map((section) => {
       const hits = marks.filter((word) => section.lower.includes(word));
