@@ -15,6 +15,9 @@ from dataclasses import dataclass
 RECORDER = "__engine_assertion_held__"
 _IMPORTED, _CONSTANT, _COMPUTED = range(3)
 
+Kinds = dict[str, int]
+"""Of each name bound in an experiment, whether it is imported, only ever a constant, or computed."""
+
 
 @dataclass(frozen=True)
 class Assertion:
@@ -24,14 +27,13 @@ class Assertion:
     trivial: str | None
 
 
-def find_assertions(source: str, experiment_source: str) -> tuple[Assertion, ...]:
+def find_assertions(source: str, kinds: Kinds) -> tuple[Assertion, ...]:
     """Return the assertions of a cell: ``assert`` statements and ``….assert_…(…)`` calls of testing modules.
 
     Args:
         source: the cell.
-        experiment_source: the whole experiment, which says what each name stands for.
+        kinds: what each name of the whole experiment stands for.
     """
-    kinds = _kinds_of_names(ast.parse(experiment_source))
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assert):
@@ -70,15 +72,16 @@ def _testing_call(node: ast.Expr) -> ast.Call | None:
     return call if name.startswith("assert_") else None
 
 
-def _kinds_of_names(tree: ast.Module) -> dict[str, int]:
-    """Say of every name bound in the experiment whether it is imported, only ever a constant, or computed."""
-    kinds: dict[str, int] = {}
+def kinds_of_names(tree: ast.Module) -> Kinds:
+    """Say of every name bound in an experiment whether it is imported, only ever a constant, or computed."""
+    kinds: Kinds = {}
 
     def bind(names: Iterable[str], kind: int) -> None:
         for name in names:
             kinds[name] = max(kind, kinds.get(name, kind))
 
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             bind((alias.asname or alias.name.split(".")[0] for alias in node.names), _IMPORTED)
         elif isinstance(node, ast.Assign) and _is_literal(node.value):
@@ -91,11 +94,11 @@ def _kinds_of_names(tree: ast.Module) -> dict[str, int]:
             bind([node.name], _COMPUTED)
     literal_targets = {
         id(target)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign) and _is_literal(node.value)
         for target in node.targets
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in literal_targets:
             bind([node.id], _COMPUTED)
         elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -123,13 +126,13 @@ def _is_literal(node: ast.expr) -> bool:
     return True
 
 
-def _why_trivial_call(call: ast.Call, kinds: dict[str, int]) -> str | None:
+def _why_trivial_call(call: ast.Call, kinds: Kinds) -> str | None:
     if len(call.args) >= 2 and ast.dump(call.args[0]) == ast.dump(call.args[1]):
         return "两边是同一个表达式"
     return None if any(_is_computed(arg, kinds) for arg in call.args) else "没有用到实验算出来的值"
 
 
-def _why_trivial(test: ast.expr, kinds: dict[str, int]) -> str | None:
+def _why_trivial(test: ast.expr, kinds: Kinds) -> str | None:
     if isinstance(test, ast.Tuple) and test.elts:
         return "非空的元组永远为真；断言里多了一对括号？"
     if _is_literal(test):
@@ -150,7 +153,7 @@ def _why_trivial(test: ast.expr, kinds: dict[str, int]) -> str | None:
     return None if _is_computed(test, kinds) else "没有用到实验算出来的值"
 
 
-def _is_computed(node: ast.expr, kinds: dict[str, int]) -> bool:
+def _is_computed(node: ast.expr, kinds: Kinds) -> bool:
     """Whether the value of an expression depends on what the experiment computed or called."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and kinds.get(part.id) == _COMPUTED:

@@ -27,7 +27,7 @@ from engine.key import ingredients, key_of
 from engine.labs import Lab, check_labs, foot_fragment, page_metadata, read_lab
 from engine.ledger import Entry
 from engine.memo import Memo
-from engine.notebook import downloadable, notebook_of
+from engine.notebook import Facts, downloadable, facts_of, notebook_of
 from engine.pages import Page, read_page
 from engine.progress import Reporter
 from engine.project import Project, remove_unfinished, write_if_changed
@@ -78,17 +78,30 @@ def build(
         problems: list[Problem] = []
         remove_unfinished(project)
         memo = Memo(project.memo)
-        experiments, keys = _parse(project, _select(project, only, shard), problems, memo)
+        cache = Cache(project.cache, project.root, reporter.log)
+        paths = _select(project, only, shard)
+        if pool is None and (new := [path for path in paths if force or not cache.knows(project.id_of(path))]):
+            _start_server(new)  # it imports while we read
+        experiments, keys = _parse(project, paths, problems, memo)
         whole = not only and not shard
         memo.save(forget=whole)
-        cache = Cache(project.cache, project.root, reporter.log)
-        notebooks: dict[str, Notebook] = {}
-        if not force:
-            for experiment in experiments:
-                if notebook := cache.load(experiment.id, keys[experiment.id]):
-                    notebooks[experiment.id] = notebook
-        cached = tuple(notebooks)
-        missing = _longest_first(project, [e for e in experiments if e.id not in notebooks], cache)
+        labs = _read_labs(project, experiments, problems)
+        facts: dict[str, Facts] = {}
+        written: set[Path] = set()
+
+        def show(experiment: Experiment, notebook: Notebook) -> None:
+            facts[experiment.id] = facts_of(notebook)
+            with _disk_errors(project, problems):
+                written.update(_render(project, experiment, notebook, labs.get(experiment.id), problems))
+
+        missing = []
+        for experiment in experiments:
+            if not force and (notebook := cache.load(experiment.id, keys[experiment.id])):
+                show(experiment, notebook)
+            else:
+                missing.append(experiment)
+        cached = tuple(facts)
+        missing = _longest_first(project, missing, cache)
         if timeout is not None:
             missing = [dataclasses.replace(experiment, timeout=timeout) for experiment in missing]
         reporter.start(len(missing), len(cached))
@@ -97,14 +110,13 @@ def build(
 
             workers = pool(project.root) if pool else LocalPool(missing, project.root, jobs)
             for experiment, notebook in _execute(project, missing, workers, keys, cache, reporter, problems):
-                notebooks[experiment.id] = notebook
+                show(experiment, notebook)
 
         with _disk_errors(project, problems):
-            labs = _read_labs(project, experiments, notebooks, problems)
-            written = _render(project, experiments, notebooks, problems)
             pages = list(_read_pages(project, None if whole else [e.id for e in experiments], problems))
             terms = _read_terms(project, problems)
-            written |= _write_ledger(project, pages, labs, experiments, notebooks, terms, problems, whole)
+            shown = [lab for lab in labs.values() if lab.id in facts]
+            written |= _write_ledger(project, pages, shown, experiments, facts, terms, problems, whole)
             if whole and not problems:
                 _remove_stale(project, written)
     if problems:
@@ -114,9 +126,13 @@ def build(
 
 def warm_up(project: Project) -> None:
     """Start, in the background, the process that experiments are forked from, with the libraries they import."""
-    from engine.isolation import start_server
+    _start_server(_select(project, (), None))
 
-    start_server(_parse(project, _select(project, (), None), [], Memo(project.memo))[0])
+
+def _start_server(paths: Iterable[Path]) -> None:
+    from engine.isolation import start_server  # imports multiprocessing: not needed when all is cached
+
+    start_server(paths)
 
 
 def missing_results(
@@ -133,14 +149,14 @@ def missing_results(
     """
     problems: list[Problem] = []
     cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
-    experiments, notebooks = _cached(project, _select(project, only, shard), cache, problems)
+    experiments, facts = _cached(project, _select(project, only, shard), cache, problems)
     selected = [e.id for e in experiments] if only or shard else None
     pages = list(_read_pages(project, selected, problems))
-    for entry in _entries(pages, experiments, notebooks):
+    for entry in _entries(pages, experiments, facts):
         problems += ledger.check_entry(entry)
     if problems:
         raise EngineError(problems)
-    return {e.id: _why(e, cache) for e in experiments if e.id not in notebooks}
+    return {e.id: _why(e, cache) for e in experiments if e.id not in facts}
 
 
 def _why(experiment: Experiment, cache: Cache) -> list[str]:
@@ -154,7 +170,7 @@ def _why(experiment: Experiment, cache: Cache) -> list[str]:
 def record_durations(project: Project) -> None:
     """Write down how long each experiment took when it last ran here, for machines that have not run it yet."""
     cache = Cache(project.cache, project.root, Reporter().log)
-    ids = [path.relative_to(project.examples).with_suffix("").as_posix() for path in _select(project, (), None)]
+    ids = map(project.id_of, _select(project, (), None))
     write_durations(project.durations, {id_: s for id_ in ids if (s := cache.last_seconds(id_)) is not None})
 
 
@@ -172,7 +188,9 @@ def _disk_errors(project: Project, problems: list[Problem]) -> Iterator[None]:
         yield
     except OSError as error:
         path = project.relative(Path(error.filename)) if error.filename else "build/"
-        problems.append(Problem(path, None, f"写不进去：{error.strerror}", "腾出空间或改好权限，再运行一次"))
+        what = f"写不进去：{error.strerror}"
+        if all(problem.what != what for problem in problems):  # not once for each experiment
+            problems.append(Problem(path, None, what, "腾出空间或改好权限，再运行一次"))
 
 
 @contextlib.contextmanager
@@ -235,10 +253,11 @@ def _parse(
 
 def _cached(
     project: Project, paths: Iterable[Path], cache: Cache, problems: list[Problem]
-) -> tuple[list[Experiment], dict[str, Notebook]]:
-    """Return the experiments that can be read, and by id the results that are there; nothing is executed."""
+) -> tuple[list[Experiment], dict[str, Facts]]:
+    """Return the experiments that can be read, and by id what is known of the runs; nothing is executed."""
     experiments, keys = _parse(project, paths, problems, Memo(project.memo))
-    return experiments, {e.id: notebook for e in experiments if (notebook := cache.load(e.id, keys[e.id]))}
+    loaded = ((e.id, cache.load(e.id, keys[e.id])) for e in experiments)
+    return experiments, {id_: facts_of(notebook) for id_, notebook in loaded if notebook}
 
 
 def _execute(
@@ -268,34 +287,31 @@ def _execute(
 
 
 def _render(
-    project: Project,
-    experiments: Sequence[Experiment],
-    notebooks: dict[str, Notebook],
-    problems: list[Problem],
+    project: Project, experiment: Experiment, notebook: Notebook, lab: Lab | None, problems: list[Problem]
 ) -> set[Path]:
-    """Write the fragments and downloads of all experiments that have a result; return the files."""
+    """Write all that is made from one experiment's outputs: fragments, downloads, picture; return the files."""
     written: set[Path] = set()
 
     def write(path: Path, content: str | bytes) -> None:
         write_if_changed(path, content.encode() if isinstance(content, str) else content)
         written.add(path)
 
-    for experiment in experiments:
-        notebook = notebooks.get(experiment.id)
-        if notebook is None:
+    folder = project.fragments / experiment.id
+    for cell in experiment.cells:
+        try:
+            fragment = render.cell_fragment(cell, notebook, project.relative(experiment.path))
+        except RunError as error:
+            problems += error.problems
             continue
-        folder = project.fragments / experiment.id
-        for cell in experiment.cells:
-            try:
-                fragment = render.cell_fragment(cell, notebook, project.relative(experiment.path))
-            except RunError as error:
-                problems += error.problems
-                continue
-            if not experiment.is_lab:  # a lab's page is made from its notebook
-                write(folder / f"{cell.name}.md", fragment)
-        write(folder / "stamp.md", render.stamp_fragment(experiment, notebook))
-        write(project.downloads / f"{experiment.id}.py", experiment.text)
-        write(project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment))
+        if not experiment.is_lab:  # a lab's page is made from its notebook
+            write(folder / f"{cell.name}.md", fragment)
+    write(folder / "stamp.md", render.stamp_fragment(experiment, facts_of(notebook)))
+    write(project.downloads / f"{experiment.id}.py", experiment.text)
+    write(project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment))
+    if lab:
+        write(project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab)))
+    if picture := gallery.thumbnail(experiment, notebook):
+        write(project.thumbnails / f"{experiment.id}.svg", picture)
     return written
 
 
@@ -311,20 +327,15 @@ def _read_pages(project: Project, only: Sequence[str] | None, problems: list[Pro
             problems += error.problems
 
 
-def _read_labs(
-    project: Project, experiments: Sequence[Experiment], notebooks: dict[str, Notebook], problems: list[Problem]
-) -> list[Lab]:
-    """Return the labs that can be read and have a result."""
-    labs = []
+def _read_labs(project: Project, experiments: Sequence[Experiment], problems: list[Problem]) -> dict[str, Lab]:
+    """Return the labs that can be read, by id."""
+    labs = {}
     for experiment in experiments:
         if experiment.is_lab:
             try:
-                lab = read_lab(experiment, project)
+                labs[experiment.id] = read_lab(experiment, project)
             except EngineError as error:
                 problems += error.problems
-                continue
-            if lab.id in notebooks:
-                labs.append(lab)
     return labs
 
 
@@ -333,21 +344,17 @@ def _write_ledger(
     pages: Sequence[Page],
     labs: Sequence[Lab],
     experiments: Sequence[Experiment],
-    notebooks: dict[str, Notebook],
+    facts: dict[str, Facts],
     terms: Sequence[Term],
     problems: list[Problem],
     whole: bool,
 ) -> set[Path]:
     """Check the claims and write what is made from them, and what leads from page to page; return the files."""
-    entries = _entries(pages, experiments, notebooks)
+    entries = _entries(pages, experiments, facts)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
     problems += check_pages(pages, by_id, broken, whole)
-    files: dict[Path, str | bytes] = {}
-    for lab in labs:
-        page = downloadable(notebooks[lab.id], lab.experiment, page_metadata(lab))
-        files[project.docs / f"{lab.id}.ipynb"] = page
-        files[project.fragments / lab.id / "foot.md"] = foot_fragment(lab)
+    files = {project.fragments / lab.id / "foot.md": foot_fragment(lab) for lab in labs}
     for entry in entries:
         problems += ledger.check_entry(entry)
         folder = project.fragments / entry.page.id
@@ -358,23 +365,12 @@ def _write_ledger(
         fragments = (ledger.errata_fragment(entries), ledger.report_fragment(entries))
         files |= {project.fragments / name: text for name, text in zip(LEDGER_FRAGMENTS, fragments, strict=True)}
         files |= _references(project, pages, entries, labs, terms)
-        files |= _gallery(project, entries, labs, notebooks)
+        files[project.fragments / gallery.FRAGMENT] = gallery.gallery_fragment(labs, entries, facts)
         data = json.dumps(ledger.ledger_json(entries), ensure_ascii=False, indent=1)
         write_if_changed(project.fragments.parent / "ledger.json", data.encode())
     for path, content in files.items():
-        write_if_changed(path, content.encode() if isinstance(content, str) else content)
+        write_if_changed(path, content.encode())
     return set(files)
-
-
-def _gallery(
-    project: Project, entries: Sequence[Entry], labs: Sequence[Lab], notebooks: dict[str, Notebook]
-) -> dict[Path, str]:
-    """Return the files that show all labs and experiments by their pictures."""
-    shown = [*(lab.experiment for lab in labs), *(entry.experiment for entry in entries)]
-    pictures = {e.id: picture for e in shown if (picture := gallery.thumbnail(e, notebooks[e.id]))}
-    files = {project.thumbnails / f"{id_}.svg": picture for id_, picture in pictures.items()}
-    files[project.fragments / gallery.FRAGMENT] = gallery.gallery_fragment(labs, entries, notebooks, pictures)
-    return files
 
 
 def _references(
@@ -417,8 +413,8 @@ def likely_related(project: Project) -> list[tuple[float, Page, Page]]:
     """
     problems: list[Problem] = []
     cache = Cache(project.cache, project.root, Reporter().log)
-    experiments, notebooks = _cached(project, _select(project, (), None), cache, problems)
-    entries = _entries(list(_read_pages(project, None, problems)), experiments, notebooks)
+    experiments, facts = _cached(project, _select(project, (), None), cache, problems)
+    entries = _entries(list(_read_pages(project, None, problems)), experiments, facts)
     terms = _read_terms(project, problems)
     if problems:
         raise EngineError(problems)
@@ -433,9 +429,9 @@ def _read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
         return ()
 
 
-def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], notebooks: dict[str, Notebook]) -> list[Entry]:
+def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], facts: dict[str, Facts]) -> list[Entry]:
     by_id = {experiment.id: experiment for experiment in experiments}
-    return [Entry(p, by_id[p.id], notebooks[p.id]) for p in pages if p.qa and p.id in by_id and p.id in notebooks]
+    return [Entry(p, by_id[p.id], facts[p.id]) for p in pages if p.qa and p.id in by_id and p.id in facts]
 
 
 def _remove_stale(project: Project, written: set[Path]) -> None:

@@ -38,6 +38,10 @@ class Cache:
         notebook = self._read(self.path(id_, key))
         return notebook if notebook and not self.changed_reads(notebook) else None
 
+    def knows(self, id_: str) -> bool:
+        """Whether an experiment has an entry of any key."""
+        return bool(self._entries(id_))
+
     def latest(self, id_: str) -> Notebook | None:
         """Return what was last stored of an experiment under whatever key, or None."""
         entries = sorted(self._entries(id_), key=_modified, reverse=True)

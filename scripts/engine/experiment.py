@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.assertions import Assertion, find_assertions
+from engine.assertions import Assertion, find_assertions, kinds_of_names
 from engine.errors import ExperimentError, Problem
 from engine.memo import Memo
 from engine.project import LABS
@@ -135,7 +135,7 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     import jupytext  # slow
 
     try:
-        ast.parse(text, filename=name)
+        tree = ast.parse(text, filename=name)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ExperimentError(Problem(name, line, f"不是合法的 Python：{error.args[0]}")) from error
@@ -197,13 +197,14 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         problems.append(Problem(name, 1, "没有单元", "用 # %% 名字 开头写一个单元"))
     if problems:
         raise ExperimentError(problems)
+    kinds = kinds_of_names(tree)
     return {
         "docstring": docstring,
         "header": header,
         "texts": [[text.source, text.line, text.before] for text in texts],
         "timeout": float(timeout),
-        "imports": sorted(dotted_names(text)),
-        "uses": sorted(used_names(text)),
+        "imports": sorted(dotted_names(tree)),
+        "uses": sorted(used_names(tree)),
         "cells": [
             {
                 "name": cell.name,
@@ -211,17 +212,17 @@ def _parse(text: str, name: str) -> dict[str, Any]:
                 "line": cell.line,
                 "raises": cell.raises,
                 "caption": cell.caption,
-                "assertions": [[a.line, a.trivial] for a in find_assertions(cell.source, text)],
+                "assertions": [[a.line, a.trivial] for a in find_assertions(cell.source, kinds)],
             }
             for cell in cells
         ],
     }
 
 
-def dotted_names(source: str) -> set[str]:
-    """Return the dotted names of all that a source imports; ``from torch import fx`` gives ``torch.fx``."""
+def dotted_names(tree: ast.Module) -> set[str]:
+    """Return the dotted names of all that a module imports; ``from torch import fx`` gives ``torch.fx``."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -229,14 +230,14 @@ def dotted_names(source: str) -> set[str]:
     return names
 
 
-def used_names(source: str) -> set[str]:
-    """Return the dotted names a source uses of what it imports, its attributes of other things, and named arguments.
+def used_names(tree: ast.Module) -> set[str]:
+    """Return the dotted names a module uses of what it imports, its attributes of other things, and named arguments.
 
     ``from torch import nn; nn.Linear(1, 1, bias=False)(x).sum()`` uses ``torch.nn.Linear``, ``.sum`` and ``bias=``.
     """
-    tree = ast.parse(source)
+    nodes = list(ast.walk(tree))  # breadth first: the whole of a chain comes before its parts
     stands_for: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top = alias.name.split(".")[0]
@@ -245,7 +246,7 @@ def used_names(source: str) -> set[str]:
             stands_for |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     names: set[str] = set()
     inner: set[int] = set()  # parts of a chain already taken as a whole
-    for node in ast.walk(tree):  # breadth first: the whole of a chain comes before its parts
+    for node in nodes:
         if isinstance(node, ast.keyword) and node.arg:
             names.add(f"{node.arg}=")
         if isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner:

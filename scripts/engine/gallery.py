@@ -14,6 +14,7 @@ from engine.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
 from engine.labs import Lab
 from engine.ledger import Entry, in_order
 from engine.markup import text
+from engine.notebook import Facts
 from engine.project import LABS
 from engine.render import duration, first_figure
 from engine.svg import CLASSES
@@ -53,16 +54,14 @@ def thumbnail(experiment: Experiment, notebook: Notebook) -> str | None:
 def gallery_fragment(
     labs: Iterable[Lab],
     entries: Iterable[Entry],
-    notebooks: Mapping[str, Notebook],
-    pictures: Mapping[str, str],
+    facts: Mapping[str, Facts],
 ) -> str:
     """Return the gallery for the page labs/index.md: labs first, then the experiments of the questions in order.
 
     Args:
         labs: all labs.
         entries: all questions.
-        notebooks: their executed notebooks, by id.
-        pictures: the thumbnails of those that draw, by id.
+        facts: what is known of their runs, by id.
     """
     shown = [_Card(lab.id, f"{lab.id}.ipynb", "", lab.title, lab.tags) for lab in labs]
     asked = [
@@ -71,23 +70,23 @@ def gallery_fragment(
     parts = []
     for title, cards in (("实验室", shown), ("每个问题的实验", asked)):
         if cards:
-            items = "\n".join(_card(c, duration(notebooks[c.id]), pictures.get(c.id)) for c in cards)
+            items = "\n".join(_card(c, facts[c.id]) for c in cards)
             parts.append(
                 f'## {title}\n\n<ul class="qa-gallery" data-search-exclude="1" markdown="1">\n{items}\n</ul>\n'
             )
     return "\n".join(parts)
 
 
-def _card(card: _Card, time: str, picture: str | None) -> str:
+def _card(card: _Card, facts: Facts) -> str:
     up = posixpath.relpath("assets/thumbnails", LABS)
     # The stylesheet inverts drawings in the dark; photographs it must not.
-    css = ' class="qa-photo"' if picture and "<image" in picture else ""
-    image = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy"{css}>' if picture else ""
+    css = ' class="qa-photo"' if facts.picture == "photo" else ""
+    image = f'<img src="{up}/{card.id}.svg" alt="" loading="lazy"{css}>' if facts.picture else ""
     tags = "".join(f"<span>{html.escape(tag)}</span>" for tag in card.tags)
     link = f"[{text(card.title)}]({posixpath.relpath(card.address, LABS)})"
     number = f"<b>{card.number}</b> " if card.number else ""
     return (
         f'<li data-tags="{html.escape("|".join(card.tags))}" markdown="1">'
         f'<span class="qa-card__picture">{image}</span>{number}{link}'
-        f'<span class="qa-card__tags">{tags}</span><span class="qa-count">{time}</span></li>'
+        f'<span class="qa-card__tags">{tags}</span><span class="qa-count">{duration(facts)}</span></li>'
     )

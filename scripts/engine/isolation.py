@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import multiprocessing
 import multiprocessing.connection
 import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from engine.experiment import Experiment
 from engine.kernel import Failure, Run, execute
-from engine.key import third_party_imports
 
 # One thread each: the workers fill the cores. A fixed hash seed and backend: the same bytes on every run.
 _ENVIRONMENT = {
@@ -35,10 +36,11 @@ _PRELOAD = (
     "IPython.core.interactiveshell",
     "engine.kernel",
 )
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\(?([\w, \t]*))?", re.MULTILINE)
 
 
-def start_server(experiments: Iterable[Experiment]) -> Any:
-    """Start the server in the background, with what these experiments import, and return its context.
+def start_server(paths: Iterable[Path]) -> Any:
+    """Start the server in the background, with what the experiments in these files import; return its context.
 
     A server that runs already stays as it is: what it lacks, an experiment imports itself.
     """
@@ -46,17 +48,35 @@ def start_server(experiments: Iterable[Experiment]) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    imported = set[str]().union(*(third_party_imports(experiment) for experiment in experiments))
+    imported = set[str]().union(*map(libraries_imported, paths))
     if "torch" in imported:
         imported.add("torch._dynamo")  # what the first optimizer of a process imports: a second
     # "__main__" first: otherwise every process would import the caller's main module (mkdocs, say) again.
-    context.set_forkserver_preload(["__main__", *_PRELOAD, *sorted(imported)])
+    modules = ["__main__", "engine.preload_begin", *_PRELOAD, *sorted(imported), "engine.preload_end"]
+    context.set_forkserver_preload(modules)
     importlib.import_module("multiprocessing.forkserver").ensure_running()
     return context
 
 
+def libraries_imported(path: Path) -> set[str]:
+    """Return the modules of installed libraries that a file imports, by a look at its lines, not a full parse.
+
+    ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
+    """
+    found: set[str] = set()
+    for base, names in _IMPORT.findall(path.read_text("utf-8", errors="replace")):
+        top = base.split(".")[0]
+        own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
+        if top and not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top):
+            found.update([base, *(f"{base}.{name.split()[0]}" for name in names.split(",") if name.strip())])
+    return found
+
+
 def run_isolated(
-    experiment: Experiment, root: Path, memory: int, started: Callable[[BaseProcess], None] = lambda _: None
+    experiment: Experiment,
+    root: Path,
+    memory: int,
+    watch: Callable[[BaseProcess], AbstractContextManager[object]] = contextlib.nullcontext,
 ) -> Run:
     """Run an experiment in a fresh process, and leave nothing of it behind: no process, no file.
 
@@ -64,19 +84,18 @@ def run_isolated(
         experiment: what to run; its own time limit holds.
         root: the project; paths in outputs are shown relative to it.
         memory: bytes of address space it may add to what its process starts with.
-        started: is given the process, so that it can be killed.
+        watch: is given the process, and is a context for as long as it runs, so that it can be killed.
 
     Returns:
         The run. A hang, a death or a result that cannot be sent is a run with a failure; nothing is raised.
     """
-    context = start_server([experiment])
+    context = start_server([experiment.path])
     with tempfile.TemporaryDirectory(prefix=f"engine-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         trail = Path(folder) / "trail"
         reader, writer = context.Pipe(duplex=False)
         process = context.Process(target=_child, args=(writer, experiment, root, trail, memory))
-        with reader, _running(process):
+        with reader, _running(process), watch(process):
             writer.close()
-            started(process)
             # The process too, not only the pipe: a child that it leaves behind keeps the pipe open.
             ready = multiprocessing.connection.wait([reader, process.sentinel], experiment.timeout)
             run = _received(reader)

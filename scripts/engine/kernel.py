@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import faulthandler
+import functools
 import io
 import itertools
 import multiprocessing
@@ -141,6 +142,13 @@ class _Descriptors:
             recorder.text(name, new.decode(errors="replace"))
 
 
+@functools.cache
+def prepare() -> None:
+    """Do what is the same for every experiment: once, in the process that all are forked from, where there is one."""
+    figures.set_style()
+    _shell()
+
+
 def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run:
     """Run all cells of an experiment.
 
@@ -153,7 +161,8 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     Returns:
         The run. An exception in a cell ends it and is in ``failure``, unless the cell declares it.
     """
-    _prepare_process(memory)
+    prepare()
+    _confine(memory)
     recorder = _Recorder()
     descriptors = _Descriptors()
     sys.stdout, sys.stderr = _Stream(recorder, "stdout", 1), _Stream(recorder, "stderr", 2)
@@ -164,7 +173,9 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     sys.modules["__main__"] = module
     sys.argv = [str(experiment.path)]
     sys.path.insert(0, str(experiment.path.parent))
-    shell = _shell(module, recorder)
+    shell = _shell()
+    shell.user_module, shell.user_ns = module, module.__dict__
+    shell.display_pub.recorder = recorder
 
     ran: list[tuple[str, tuple[Output, ...]]] = []
     failure = None
@@ -198,7 +209,8 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     return Run(cells, seconds, tuple(sorted(reads)), failure)
 
 
-def _prepare_process(memory: int) -> None:
+def _confine(memory: int) -> None:
+    """Limit what this process may take, and what may outlive it."""
     if sys.platform == "linux":
         # Die with the server: no experiment outlives a build that was killed.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
@@ -214,7 +226,6 @@ def _prepare_process(memory: int) -> None:
         import torch
 
         torch.set_num_threads(1)
-    figures.set_style()
 
 
 def _record_reads(root: Path) -> set[str]:
@@ -237,21 +248,24 @@ def _record_reads(root: Path) -> set[str]:
     return reads
 
 
-def _shell(module: types.ModuleType, recorder: _Recorder) -> Any:
-    """Return an IPython shell whose displays go to the recorder: ``display(x)`` and rich representations work."""
+@functools.cache
+def _shell() -> Any:
+    """Return the IPython shell whose displays go to a recorder: ``display(x)`` and rich representations work."""
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     class Publisher(DisplayPublisher):
+        recorder: _Recorder
+
         def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
-            recorder.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
+            self.recorder.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
 
     class Shell(InteractiveShell):
         display_pub_class = Publisher
 
     config = Config({"HistoryManager": {"enabled": False}, "HistoryAccessor": {"enabled": False}})
-    shell = Shell.instance(config=config, user_module=module)
+    shell = Shell.instance(config=config, user_module=types.ModuleType("__engine__"))
     shell.display_pub = Publisher(parent=shell)  # type: ignore[no-untyped-call]
     return shell
 

@@ -13,7 +13,6 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import platform
 import re
@@ -43,7 +42,7 @@ def key_of(experiment: Experiment, memo: Memo | None = None) -> str:
 def ingredients(experiment: Experiment, memo: Memo | None = None) -> dict[str, object]:
     """Return what goes into the key, by name, so that a difference between two keys can be told."""
     modules = local_modules(experiment)
-    imports = set(experiment.imports).union(*(dotted_names(path.read_text("utf-8")) for path in modules.values()))
+    imports = set(experiment.imports).union(*(dotted_names(_python(path, experiment)) for path in modules.values()))
     libraries = {name.split(".")[0] for name in imports} - modules.keys() - sys.stdlib_module_names
     return {
         "path": experiment.id,  # tracebacks show it, and the lines
@@ -74,18 +73,16 @@ def local_modules(experiment: Experiment) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _python(path: Path, experiment: Experiment) -> str:
-    """Return the text of a module beside an experiment, if it is Python."""
+def _python(path: Path, experiment: Experiment) -> ast.Module:
+    """Return what a module beside an experiment says, if it is Python."""
     name = f"examples/{Path(experiment.id).parent.as_posix()}/{path.relative_to(experiment.path.parent).as_posix()}"
     hint = f"examples/{experiment.id}.py 导入了它"
     try:
-        text = path.read_text("utf-8")
-        ast.parse(text)
+        return ast.parse(path.read_text("utf-8"))
     except SyntaxError as error:
         raise ExperimentError(Problem(name, error.lineno, f"语法错误：{error.msg}", hint)) from error
     except UnicodeDecodeError as error:
         raise ExperimentError(Problem(name, None, "不是 UTF-8 编码的文本", hint)) from error
-    return text
 
 
 def library_versions(*names: str) -> dict[str, str]:
@@ -129,20 +126,6 @@ def engine_version() -> str:
     """Return a digest of the engine's modules that shape a result: no number that someone must remember to raise."""
     folder = Path(__file__).parent
     return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in _SHAPES_RESULTS)).hexdigest()
-
-
-def third_party_imports(experiment: Experiment) -> set[str]:
-    """Return what an experiment imports from installed libraries: what is worth preloading once for all.
-
-    ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
-    """
-    found: set[str] = set()
-    for dotted in experiment.imports:
-        parts = dotted.split(".")
-        own = (experiment.path.parent / f"{parts[0]}.py").exists() or (experiment.path.parent / parts[0]).exists()
-        if not own and parts[0] not in sys.stdlib_module_names and importlib.util.find_spec(parts[0]):
-            found.update(".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    return found
 
 
 def _digest(path: Path) -> str:

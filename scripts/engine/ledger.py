@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.cache import Notebook
 from engine.errors import Problem
 from engine.experiment import Cell, Experiment, words_in_code
 from engine.markup import table, text, wrapped
+from engine.notebook import Facts
 from engine.pages import VERDICTS, Claim, Page, qa_order
-from engine.render import download_links, duration, python_version, versions
+from engine.render import download_links, duration, versions
 
 _CLASS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
 _SHORT = {**{verdict: verdict for verdict in VERDICTS}, VERDICTS[3]: "无法判定"}
@@ -24,11 +24,11 @@ _SHOWN_ASKS = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """A question: its page, its experiment and the executed notebook."""
+    """A question: its page, its experiment and what is known of the run."""
 
     page: Page
     experiment: Experiment
-    notebook: Notebook
+    facts: Facts
 
 
 def check_entry(entry: Entry) -> Iterator[Problem]:
@@ -53,7 +53,7 @@ def check_entry(entry: Entry) -> Iterator[Problem]:
 def _why_not_evidence(cell: Cell, entry: Entry) -> str | None:
     if cell.raises:
         return None  # that it raised what it declares is the assertion, and the run has checked it
-    held = set(entry.notebook["metadata"]["engine"]["held"].get(cell.name, ()))
+    held = set(entry.facts.held.get(cell.name, ()))
     if not cell.assertions:
         return "其中没有断言"
     could_fail = [assertion for assertion in cell.assertions if assertion.trivial is None]
@@ -113,8 +113,8 @@ def report_fragment(entries: Iterable[Entry]) -> str:
             text(entry.page.title),
             str(len(entry.experiment.cells)),
             str(_held(entry)),
-            " · ".join(f"{name} {version}" for name, version in versions(entry.experiment, entry.notebook)),
-            duration(entry.notebook),
+            " · ".join(f"{name} {version}" for name, version in versions(entry.experiment, entry.facts)),
+            duration(entry.facts),
             "通过",
         )
         for entry in entries
@@ -129,7 +129,7 @@ def report_fragment(entries: Iterable[Entry]) -> str:
         for entry in entries
         for c in entry.page.claims
     ]
-    python = "、".join(sorted({python_version(entry.notebook) for entry in entries}))
+    python = "、".join(sorted({entry.facts.python for entry in entries}))
     parts = [
         head,
         f"## 实验\n\n在 CPU 上用 Python {python} 执行；一个断言失败，这个站点就构建不出来。",
@@ -151,9 +151,9 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
             "aliases": list(entry.page.aliases),
             "asks": list(entry.page.asks),
             "words": words_in_code(entry.experiment),
-            "seconds": entry.notebook["metadata"]["engine"]["seconds"],
+            "seconds": entry.facts.seconds,
             "assertions": _held(entry),
-            "versions": dict(versions(entry.experiment, entry.notebook)),
+            "versions": dict(versions(entry.experiment, entry.facts)),
             "claims": [
                 {"says": c.says, "verdict": c.verdict, "truth": c.truth, "evidence": list(c.evidence)}
                 for c in entry.page.claims
@@ -164,8 +164,7 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
 
 
 def _held(entry: Entry) -> int:
-    held: Mapping[str, Sequence[int]] = entry.notebook["metadata"]["engine"]["held"]
-    return sum(map(len, held.values())) + sum(cell.raises is not None for cell in entry.experiment.cells)
+    return sum(map(len, entry.facts.held.values())) + sum(cell.raises is not None for cell in entry.experiment.cells)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.cache import Notebook
@@ -95,6 +96,39 @@ def downloadable(notebook: Notebook, experiment: Experiment, page: Mapping[str, 
         markdown = {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": text.source}
         notebook["cells"].insert(text.before, markdown)
     return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is to be known of a run when its outputs are on the page already.
+
+    Attributes:
+        seconds: CPU time.
+        held: the lines (from 1, in the cell) of the assertions that held, by cell.
+        libraries: the versions of what it used.
+        python: major and minor version.
+        picture: whether it drew, and what the first figure is: "" for none, "drawing", "photo".
+    """
+
+    seconds: float
+    held: Mapping[str, Sequence[int]]
+    libraries: Mapping[str, str]
+    python: str
+    picture: str
+
+
+def facts_of(notebook: Notebook) -> Facts:
+    """Return what an executed notebook says of its run."""
+    engine = notebook["metadata"]["engine"]
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", ()))
+    first = next((svg for output in outputs if (svg := output.get("data", {}).get("image/svg+xml"))), "")
+    return Facts(
+        engine["seconds"],
+        engine["held"],
+        engine["ingredients"]["libraries"],
+        ".".join(notebook["metadata"]["language_info"]["version"].split(".")[:2]),
+        "" if not first else "photo" if "<image" in first else "drawing",
+    )
 
 
 def outputs_of(notebook: Notebook, name: str) -> list[dict[str, Any]]:

@@ -93,6 +93,10 @@ class Project:
         cache, build = self.cache.parent, self.fragments.parent
         return (cache, build, self.downloads, self.tag_pages, self.notebooks, self.thumbnails)
 
+    def id_of(self, path: Path) -> str:
+        """Return the id of the experiment in a file: its path without folder ``examples`` and suffix."""
+        return path.relative_to(self.examples).with_suffix("").as_posix()
+
     def relative(self, path: Path) -> str:
         """Name a file as the maintainer would: relative to the project, with forward slashes."""
         try:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.cache import Notebook
 from engine.errors import Problem, RunError
 from engine.experiment import Cell, Experiment
-from engine.notebook import outputs_of
+from engine.notebook import Facts, outputs_of
 from engine.svg import BUDGET, clean_svg
 
 LINE_LIMIT, LINE_WIDTH = 60, 400
@@ -89,32 +89,25 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
     return f'<div class="qa-cell" id="cell-{cell.name}" markdown="1">\n\n{body}\n\n</div>\n'
 
 
-def stamp_fragment(experiment: Experiment, notebook: Notebook) -> str:
+def stamp_fragment(experiment: Experiment, facts: Facts) -> str:
     """Return the line under the title: what ran, with which versions, about how long, and the downloads."""
-    parts = [f"{name} {version}" for name, version in versions(experiment, notebook)]
-    parts += [f"Python {python_version(notebook)}", "CPU", duration(notebook)]
+    parts = [f"{name} {version}" for name, version in versions(experiment, facts)]
+    parts += [f"Python {facts.python}", "CPU", duration(facts)]
     line = f'<span class="qa-badge">已执行</span> {" · ".join(parts)} · {" ".join(download_links(experiment))}'
     return f'<p class="qa-stamp" markdown="1" data-search-exclude>{line}</p>\n'
 
 
-def versions(experiment: Experiment, notebook: Notebook) -> Iterator[tuple[str, str]]:
+def versions(experiment: Experiment, facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the libraries an experiment imports itself, of those that readers know, with their versions."""
-    libraries: dict[str, str] = notebook["metadata"]["engine"]["ingredients"]["libraries"]
     for module, distribution in _STAMPED.items():
-        if distribution in libraries and re.search(rf"^\s*(import|from) {module}\b", experiment.text, re.MULTILINE):
-            yield distribution, libraries[distribution]
+        version = facts.libraries.get(distribution)
+        if version and re.search(rf"^\s*(import|from) {module}\b", experiment.text, re.MULTILINE):
+            yield distribution, version
 
 
-def python_version(notebook: Notebook) -> str:
-    """Return major and minor version of the Python that ran."""
-    version: str = notebook["metadata"]["language_info"]["version"]
-    return ".".join(version.split(".")[:2])
-
-
-def duration(notebook: Notebook) -> str:
+def duration(facts: Facts) -> str:
     """Say about how much CPU time the run took."""
-    seconds: float = notebook["metadata"]["engine"]["seconds"]
-    return next((text for limit, text in _BUCKETS if seconds < limit), "几分钟")
+    return next((text for limit, text in _BUCKETS if facts.seconds < limit), "几分钟")
 
 
 def download_links(experiment: Experiment) -> list[str]:

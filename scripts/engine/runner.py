@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -45,11 +46,12 @@ def run_all(experiments: Sequence[Experiment], pool: Pool) -> Iterator[tuple[Exp
     with pool:
         futures = {pool.submit(experiment): experiment for experiment in experiments}
         for future in concurrent.futures.as_completed(futures):
+            experiment = futures.pop(future)  # and with it, once it is shown, the run
             try:
                 run = future.result()
             except Exception as error:  # the pool's own: no room for a temporary folder, a cluster that went away
                 run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
-            yield futures[future], run
+            yield experiment, run
 
 
 class LocalPool:
@@ -61,29 +63,34 @@ class LocalPool:
         self._jobs = max(1, min(jobs or os.cpu_count() or 1, len(experiments)))
         self._memory = memory_limit(self._jobs)
         self._threads = ThreadPoolExecutor(self._jobs)
-        self._processes: list[BaseProcess] = []
+        self._processes: set[BaseProcess] = set()
         self._stopped = False
 
     def submit(self, experiment: Experiment) -> Future[Run]:
         """Have an experiment run when a place is free."""
-        return self._threads.submit(run_isolated, experiment, self._root, self._memory, self._started)
+        return self._threads.submit(run_isolated, experiment, self._root, self._memory, self._watch)
 
-    def _started(self, process: BaseProcess) -> None:
-        self._processes.append(process)
-        if self._stopped:  # looked at after the append, as __exit__ sets it before it looks at the list
+    @contextlib.contextmanager
+    def _watch(self, process: BaseProcess) -> Iterator[None]:
+        self._processes.add(process)
+        if self._stopped:  # looked at after it was added, as __exit__ sets it before it looks at the processes
             process.kill()
+        try:
+            yield
+        finally:
+            self._processes.discard(process)
 
     def __enter__(self) -> Self:
         """Start importing what the experiments import."""
         remove_leftovers()
-        start_server(self._experiments)
+        start_server(experiment.path for experiment in self._experiments)
         return self
 
     def __exit__(self, *error: object) -> None:
         """Drop what has not run; kill what is running."""
         self._stopped = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in self._processes:
+        for process in tuple(self._processes):
             process.kill()
         self._threads.shutdown()
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
-from engine.assertions import find_assertions
+from engine.assertions import Assertion, find_assertions, kinds_of_names
 
 SETUP = "import torch\nfrom torch.testing import assert_close\nlimit = 3\nx = torch.ones(2)\nitems = []\nitems.append(x)\n"
+
+
+def assertions_of(code: str) -> tuple[Assertion, ...]:
+    return find_assertions(code, kinds_of_names(ast.parse(SETUP + code)))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ SETUP = "import torch\nfrom torch.testing import assert_close\nlimit = 3\nx = to
     ],
 )
 def test_these_cannot_fail(code: str) -> None:
-    (assertion,) = find_assertions(code, SETUP + code)
+    (assertion,) = assertions_of(code)
     assert assertion.trivial
 
 
@@ -44,9 +50,9 @@ def test_these_cannot_fail(code: str) -> None:
     ],
 )
 def test_these_can_fail(code: str) -> None:
-    (assertion,) = find_assertions(code, SETUP + code)
+    (assertion,) = assertions_of(code)
     assert assertion.trivial is None
 
 
 def test_a_cell_without_assertions_has_none() -> None:
-    assert find_assertions("print(x)", SETUP + "print(x)") == ()
+    assert assertions_of("print(x)") == ()
