@@ -10,11 +10,12 @@ from mkdocs.exceptions import PluginError
 
 import mathfont
 import notebook_pages
+import prerender
 from engine.build import build, warm_up
 from engine.cli import describe
 from engine.errors import EngineError
 from engine.project import load_project
-from quick_serve import RememberingTemplate, TemplateCache, install, look_often
+from remember import MEMORY, RememberingTemplate, TemplateCache, install, look_often
 from searchindex import write_search_index
 
 # What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
@@ -35,21 +36,22 @@ _INDENTATION = re.compile(r"(<pre\b.*?</pre>)|\n\s+", re.DOTALL)
 
 _templates = TemplateCache()
 _serving = False
+_nav: Any = None
 
 
 def on_startup(command: str, **_: Any) -> None:
     """Note whether the site is built once or served."""
     global _serving
     _serving = command == "serve"
+    MEMORY.keeps = _serving
     if _serving:
         look_often()
 
 
 def on_config(config: Any) -> None:
-    """Have notebooks shown like pages; while serving, have the pages that did not change remembered."""
+    """Have notebooks shown like pages, and what is known of a page not worked out again."""
     notebook_pages.install()
-    if _serving:
-        install(load_project(Path(config.config_file_path).parent).fragments)
+    install(load_project(Path(config.config_file_path).parent).fragments)
 
 
 def on_serve(server: Any, config: Any, **_: Any) -> Any:
@@ -58,8 +60,23 @@ def on_serve(server: Any, config: Any, **_: Any) -> Any:
     return server
 
 
+def on_nav(nav: Any, config: Any, files: Any) -> None:
+    """Have the pages rendered on all cores."""
+    global _nav
+    _nav = nav
+    MEMORY.begin(config, files)
+    prerender.start(config, files)
+
+
+def on_pre_page(*_: Any, **__: Any) -> None:
+    """Take over what other cores have done."""
+    prerender.collect()
+
+
 def on_env(env: Any, **_: Any) -> None:
     """Compile each template once, not at every build; while serving, fill it in once for each page."""
+    prerender.stop()
+    MEMORY.begin_templates(_nav)
     env.bytecode_cache = _templates
     if _serving:
         env.template_class = RememberingTemplate

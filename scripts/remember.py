@@ -25,7 +25,7 @@ _INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"', re.MULTILINE)
 _RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids")
 
 Results = dict[tuple[str, str], tuple[str, bytes]]
-"""By kind and name: a digest of all that a result was made of, and the result, pickled: each use gets its own copy."""
+"""By kind and name: a digest of all that a result was made of, and the result, pickled: each use gets a copy."""
 
 
 class Memory:
