@@ -36,7 +36,7 @@ CLASSES = {
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
-@functools.lru_cache(maxsize=1024)  # while serving, most figures are those of the last build
+@functools.lru_cache(maxsize=256)  # a page and the gallery show the same; while serving, most are as before
 def clean_svg(svg: str, prefix: str, label: str) -> str:
     """Return a figure as one line of HTML.
 

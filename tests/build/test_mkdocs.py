@@ -76,6 +76,56 @@ def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
     assert one.keys() == two.keys() == three.keys()
 
 
+HELPERS = {
+    "none": "prerender._MOST = 0",
+    "all there are": "prerender.os.cpu_count = lambda: 9",
+    "helpers that die": "prerender._populate_page = lambda *_: prerender.os._exit(1)",
+    "helpers that fail": "prerender._populate_page = lambda *_: 1 / 0",
+}
+
+
+def hook(tiny: Tiny, code: str) -> None:
+    """Have MkDocs wait for all that helpers hand over, so that nothing depends on who is faster, and run `code`."""
+    settings = (tiny.root / "mkdocs.yml").read_text("utf-8")
+    tiny.write("mkdocs.yml", settings.replace("hooks:\n  - /", "hooks:\n  - waiting.py\n  - /"))
+    tiny.write(
+        "waiting.py",
+        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nimport prerender, remember\n"
+        "def on_pre_page(*_, **__):\n"
+        "    while [reader.poll(30) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
+        f"        pass\n{code}\n",
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_pages_are_the_same_whoever_renders_them(tiny: Tiny) -> None:
+    report = (
+        "import atexit\ntake, taken = remember.Memory.take, []\n"
+        "remember.Memory.take = lambda self, new: (taken.extend(new), take(self, new))\n"
+        "atexit.register(lambda: print('taken', sorted({kind for kind, _ in taken})))\n"
+    )
+    sites = {}
+    for name, change in HELPERS.items():
+        hook(tiny, report + change)
+        built = mkdocs(tiny, "build", "--strict", "--site-dir", "site")
+        assert built.returncode == 0, built.stderr
+        assert "Traceback" not in built.stderr, name
+        kinds = "['entries', 'page']" if name == "all there are" else "[]"
+        assert built.stdout.splitlines()[-1] == f"taken {kinds}", name
+        sites[name] = files(tiny.root / "site")
+    assert len(sites["none"]) > 20
+    for name, site in sites.items():
+        assert site == sites["none"], name
+
+
+def test_what_is_wrong_with_a_page_is_said_once(tiny: Tiny) -> None:
+    hook(tiny, HELPERS["all there are"])
+    tiny.write("docs/zz.md", "# 末页\n\n[没有这一页](gone.md)\n")
+    built = mkdocs(tiny, "build", "--strict")
+    assert built.returncode == 1
+    assert built.stderr.count("gone.md") == 1
+
+
 def test_a_failing_experiment_fails_the_build(tiny: Tiny) -> None:
     tiny.example("# %% sum\ntotal = 1 + 1\nassert total == 3, '不对'\n")
     done = mkdocs(tiny, "build")

@@ -85,6 +85,15 @@ def test_two_builds_at_once(tiny: Tiny) -> None:
     assert "执行了 1 个实验，0 个取自缓存" in outputs[1]
 
 
+def test_libraries_have_nothing_to_say_when_a_build_ends(tiny: Tiny) -> None:
+    tiny.example(
+        "# %% sum\nimport torch\nassert torch.ones(2).sum() == 2\n\n# %% error raises='ValueError'\nint('a')\n"
+    )
+    done = tiny.command("run")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if not line.startswith(("执行 1", "[1/1] ✓"))] == []
+
+
 def test_a_progress_bar_on_a_terminal(tiny: Tiny) -> None:
     import pty
 

@@ -9,12 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
+from concurrent.futures import Future
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 from tests.tiny import EXAMPLE, Tiny
+
+from engine.experiment import parse_experiment
+from engine.kernel import Run
+from engine.runner import run_all
 
 
 def notebook(tiny: Tiny) -> dict[str, object]:
@@ -298,3 +304,34 @@ def test_interrupted_keeps_what_is_finished_and_leaves_no_process(tiny: Tiny) ->
     assert not list(tiny.root.rglob(".writing-*"))
     assert tiny.problems(only=[tiny.root / "examples/04-a/a-quick.py"]) == ()
     assert len(tiny.entries()) == 1  # it was not executed again
+
+
+def test_what_experiments_share_is_frozen_and_their_own_garbage_is_collected(tiny: Tiny) -> None:
+    tiny.example(
+        "# %% sum\nimport gc\nimport weakref\n\n\nclass Ring:\n    def __init__(self):\n        self.me = self\n\n\n"
+        "assert gc.isenabled()\nassert gc.get_freeze_count() > 100_000\nring = weakref.ref(Ring())\n"
+        "gc.collect()\nassert ring() is None\n\n# %% error raises='ValueError'\nint('a')\n"
+    )
+    assert tiny.problems() == ()
+
+
+def test_a_run_is_dropped_once_it_is_shown(tiny: Tiny) -> None:
+    class Done:
+        def submit(self, _: object) -> Future[Run]:
+            future = Future[Run]()
+            future.set_result(Run((), 0.0, ()))
+            return future
+
+        def __enter__(self) -> Done:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    experiments = [parse_experiment(tiny.example(EXAMPLE, f"e{i}"), tiny.root / "examples") for i in range(5)]
+    seen = []
+    for _, run in run_all(experiments, Done()):
+        seen.append(weakref.ref(run))
+        alive = sum(run() is not None for run in seen)
+        assert alive <= 2  # this one, and perhaps the one before
+    assert len(seen) == 5
