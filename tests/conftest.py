@@ -16,6 +16,8 @@ import pytest
 from tests.examples.plain import Done
 
 ROOT = Path(__file__).parents[1]
+# A shell that starts us in the background has us ignore Ctrl-C, and with us every build that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
