@@ -90,9 +90,9 @@ def build(
         written: set[Path] = set()
 
         def show(experiment: Experiment, notebook: Notebook) -> None:
-            facts[experiment.id] = facts_of(notebook)
+            known = facts[experiment.id] = facts_of(notebook)
             with _disk_errors(project, problems):
-                written.update(_render(project, experiment, notebook, labs.get(experiment.id), problems))
+                written.update(_render(project, experiment, notebook, known, labs.get(experiment.id), problems))
 
         missing = []
         for experiment in experiments:
@@ -287,7 +287,12 @@ def _execute(
 
 
 def _render(
-    project: Project, experiment: Experiment, notebook: Notebook, lab: Lab | None, problems: list[Problem]
+    project: Project,
+    experiment: Experiment,
+    notebook: Notebook,
+    facts: Facts,
+    lab: Lab | None,
+    problems: list[Problem],
 ) -> set[Path]:
     """Write all that is made from one experiment's outputs: fragments, downloads, picture; return the files."""
     written: set[Path] = set()
@@ -305,7 +310,7 @@ def _render(
             continue
         if not experiment.is_lab:  # a lab's page is made from its notebook
             write(folder / f"{cell.name}.md", fragment)
-    write(folder / "stamp.md", render.stamp_fragment(experiment, facts_of(notebook)))
+    write(folder / "stamp.md", render.stamp_fragment(experiment, facts))
     write(project.downloads / f"{experiment.id}.py", experiment.text)
     write(project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment))
     if lab:
