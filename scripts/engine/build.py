@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +85,10 @@ def build(
         experiments, keys = _parse(project, paths, problems, memo)
         whole = not only and not shard
         memo.save(forget=whole)
+        del memo  # as large as all the experiments together
         labs = _read_labs(project, experiments, problems)
         facts: dict[str, Facts] = {}
-        written: set[Path] = set()
+        written: set[str] = set()  # as text, which takes a fifth of what paths take
 
         def show(experiment: Experiment, notebook: Notebook) -> None:
             known = facts[experiment.id] = facts_of(notebook)
@@ -293,13 +294,13 @@ def _render(
     facts: Facts,
     lab: Lab | None,
     problems: list[Problem],
-) -> set[Path]:
+) -> set[str]:
     """Write all that is made from one experiment's outputs: fragments, downloads, picture; return the files."""
-    written: set[Path] = set()
+    written: set[str] = set()
 
     def write(path: Path, content: str | bytes) -> None:
         write_if_changed(path, content.encode() if isinstance(content, str) else content)
-        written.add(path)
+        written.add(str(path))
 
     folder = project.fragments / experiment.id
     for cell in experiment.cells:
@@ -353,29 +354,46 @@ def _write_ledger(
     terms: Sequence[Term],
     problems: list[Problem],
     whole: bool,
-) -> set[Path]:
+) -> set[str]:
     """Check the claims and write what is made from them, and what leads from page to page; return the files."""
     entries = _entries(pages, experiments, facts)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
     problems += check_pages(pages, by_id, broken, whole)
-    files = {project.fragments / lab.id / "foot.md": foot_fragment(lab) for lab in labs}
     for entry in entries:
         problems += ledger.check_entry(entry)
-        folder = project.fragments / entry.page.id
-        files[folder / "claims.md"] = ledger.claims_fragment(entry.page)
-        files[folder / "foot.md"] = ledger.foot_fragment(entry)
     if whole:
         problems += check_labs(labs, pages)
-        fragments = (ledger.errata_fragment(entries), ledger.report_fragment(entries))
-        files |= {project.fragments / name: text for name, text in zip(LEDGER_FRAGMENTS, fragments, strict=True)}
-        files |= _references(project, pages, entries, labs, terms)
-        files[project.fragments / gallery.FRAGMENT] = gallery.gallery_fragment(labs, entries, facts)
-        data = json.dumps(ledger.ledger_json(entries), ensure_ascii=False, indent=1)
-        write_if_changed(project.fragments.parent / "ledger.json", data.encode())
-    for path, content in files.items():
+        write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
+    written = set()
+    for path, content in _made_of_claims(project, pages, labs, entries, facts, terms, whole):
         write_if_changed(path, content.encode())
-    return set(files)
+        written.add(str(path))
+    return written
+
+
+def _made_of_claims(
+    project: Project,
+    pages: Sequence[Page],
+    labs: Sequence[Lab],
+    entries: Sequence[Entry],
+    facts: dict[str, Facts],
+    terms: Sequence[Term],
+    whole: bool,
+) -> Iterator[tuple[Path, str]]:
+    """Make, one after another, the fragments of each page and lab; of a whole build also those that list them all."""
+    for lab in labs:
+        yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
+    for entry in entries:
+        folder = project.fragments / entry.page.id
+        yield folder / "claims.md", ledger.claims_fragment(entry.page)
+        yield folder / "foot.md", ledger.foot_fragment(entry)
+    if whole:
+        errata, report = (project.fragments / name for name in LEDGER_FRAGMENTS)
+        yield errata, ledger.errata_fragment(entries)
+        yield report, ledger.report_fragment(entries)
+        yield from _references(project, pages, entries, labs, terms)
+        yield project.fragments / gallery.FRAGMENT, gallery.gallery_fragment(labs, entries, facts)
 
 
 def _references(
@@ -384,8 +402,8 @@ def _references(
     entries: Sequence[Entry],
     labs: Sequence[Lab],
     terms: Sequence[Term],
-) -> dict[Path, str]:
-    """Return the files that lead from page to page."""
+) -> Iterator[tuple[Path, str]]:
+    """Make the files that lead from page to page."""
     groups = project.tag_groups
     indexes = {page.chapter: page for page in pages if page.id.endswith("/index")}
     links = {entry.page.qa or "": references.numbered(entry) for entry in entries}
@@ -397,17 +415,16 @@ def _references(
         references.apis_fragment(entries, terms),
         glossary_fragment(terms, links),
     )
-    files = {project.fragments / name: text for name, text in zip(references.FRAGMENTS, texts, strict=True)}
+    yield from ((project.fragments / name, text) for name, text in zip(references.FRAGMENTS, texts, strict=True))
     for chapter in {entry.page.chapter for entry in entries}:
         mine = [entry for entry in entries if entry.page.chapter == chapter]
-        files[project.fragments / chapter / "questions.md"] = references.questions_fragment(mine, chapter)
+        yield project.fragments / chapter / "questions.md", references.questions_fragment(mine, chapter)
     related = references.related_of(entries)
     for entry in entries:
         found = related[entry.page.qa or ""]
-        files[project.fragments / entry.page.id / "related.md"] = references.related_fragment(entry, found, labs)
-    tag_pages = references.tag_pages(entries, groups, labs)
-    files |= {project.tag_pages / f"{tag}.md": text for tag, text in tag_pages.items()}
-    return files
+        yield project.fragments / entry.page.id / "related.md", references.related_fragment(entry, found, labs)
+    for tag, text in references.tag_pages(entries, groups, labs).items():
+        yield project.tag_pages / f"{tag}.md", text
 
 
 def likely_related(project: Project) -> list[tuple[float, Page, Page]]:
@@ -439,13 +456,15 @@ def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], facts: di
     return [Entry(p, by_id[p.id], facts[p.id]) for p in pages if p.qa and p.id in by_id and p.id in facts]
 
 
-def _remove_stale(project: Project, written: set[Path]) -> None:
+def _remove_stale(project: Project, written: set[str]) -> None:
     """Remove what earlier builds wrote and this one did not: renamed cells, deleted questions."""
-    folders = (project.fragments, project.downloads, project.tag_pages, project.thumbnails)
-    stale = [path for folder in folders for path in folder.rglob("*")]
-    for path in sorted([*stale, *project.notebooks.glob("*.ipynb")], reverse=True):
-        if path.is_dir():
+    for top in (project.fragments, project.downloads, project.tag_pages, project.thumbnails):
+        for folder, _, names in os.walk(top, topdown=False):
+            for path in (Path(folder, name) for name in names):
+                if str(path) not in written:
+                    path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # not empty
-                path.rmdir()
-        elif path not in written:
+                Path(folder).rmdir()
+    for path in project.notebooks.glob("*.ipynb"):
+        if str(path) not in written:
             path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ A claim is held by a cell that ran and in which an assertion that could have fai
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -140,9 +141,9 @@ def report_fragment(entries: Iterable[Entry]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
-    """Return the ledger as data, with exact seconds; for tools, not for the site."""
-    return [
+def ledger_json(entries: Iterable[Entry]) -> str:
+    """Return the ledger as JSON, a question a line, with exact seconds; for tools, not for the site."""
+    lines = (
         {
             "qa": entry.page.qa,
             "id": entry.page.id,
@@ -160,7 +161,8 @@ def ledger_json(entries: Iterable[Entry]) -> list[dict[str, object]]:
             ],
         }
         for entry in in_order(entries)
-    ]
+    )
+    return "[\n" + ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n]\n"
 
 
 def _held(entry: Entry) -> int:

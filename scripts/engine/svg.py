@@ -5,7 +5,7 @@ The reader's theme gives ``--qa-fig-fg``, ``--qa-fig-bg``, ``--qa-fig-grid`` and
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import re
 from xml.etree import ElementTree
 
@@ -36,7 +36,12 @@ CLASSES = {
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
-@functools.lru_cache(maxsize=256)  # a page and the gallery show the same; while serving, most are as before
+_KEPT = 256
+# The latest figures, by a digest of what each was made of, which is longer: a page and the gallery show the same, and
+# while serving most are as before.
+_kept: dict[bytes, str] = {}
+
+
 def clean_svg(svg: str, prefix: str, label: str) -> str:
     """Return a figure as one line of HTML.
 
@@ -45,6 +50,15 @@ def clean_svg(svg: str, prefix: str, label: str) -> str:
         prefix: put before every id, so that two figures of one page do not clash.
         label: the text alternative.
     """
+    digest = hashlib.sha256("\0".join((svg, prefix, label)).encode()).digest()
+    if digest not in _kept:
+        if len(_kept) == _KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[digest] = _cleaned(svg, prefix, label)
+    return _kept[digest]
+
+
+def _cleaned(svg: str, prefix: str, label: str) -> str:
     root = ElementTree.fromstring(svg)
     referenced = set(_REFERENCE.findall(svg)) | set(re.findall(r'xlink:href="#([^"]+)"', svg))
     _clean(root, prefix, referenced)

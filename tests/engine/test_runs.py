@@ -21,6 +21,7 @@ from tests.tiny import EXAMPLE, Tiny
 from engine.experiment import parse_experiment
 from engine.kernel import Run
 from engine.runner import run_all
+from engine.svg import clean_svg
 
 
 def notebook(tiny: Tiny) -> dict[str, object]:
@@ -335,3 +336,25 @@ def test_a_run_is_dropped_once_it_is_shown(tiny: Tiny) -> None:
         alive = sum(run() is not None for run in seen)
         assert alive <= 2  # this one, and perhaps the one before
     assert len(seen) == 5
+
+
+def test_a_figure_is_cleaned_once_and_what_it_was_made_of_is_not_kept() -> None:
+    class Drawing(str):
+        """A text that can be referred to weakly."""
+
+    def clean(i: int) -> tuple[str, bool]:
+        drawing = Drawing(f'<svg xmlns="http://www.w3.org/2000/svg"><path d="M {i} 0 L 1 1"/></svg>')
+        kept = weakref.ref(drawing)
+        figure = clean_svg(drawing, "plot", "直线")
+        del drawing
+        return figure, kept() is not None
+
+    first, kept = clean(0)
+    assert "M0 0L1 1" in first
+    assert not kept
+    assert clean(0)[0] is first
+    for i in range(1, 300):
+        clean(i)
+    again, _ = clean(0)
+    assert again == first
+    assert again is not first  # not even figures are kept without end
