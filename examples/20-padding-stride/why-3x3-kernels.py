@@ -125,6 +125,6 @@ ax.set(title="权重一样多，一层 3×3 与一层 5×5 一样准", xlabel="�
 gaps = {"一层 5×5 减一层 3×3": big - near, "一层 5×5 减 22 个通道的": big - wide, "两层 3×3 减一层 5×5": two - big,
         "两层 3×3，激活减中间不激活": two - flat}
 for name, d in gaps.items():
-    print(f"{name}：最后 {d[-1].mean():+.1f} ± {d[-1].std() / seeds**0.5:.1f}（标准误），前 400 次 {d[:2].mean():+.1f}")
+    print(f"{name}：最后 {d[-1].mean():+.1f} ± {d[-1].std() / seeds**0.5:.1f}（标准误）")
 reach, size, pair, active = (d[-1].mean() for d in gaps.values())
-assert min(reach, (wide - near)[-1].mean()) > 1 > abs(size) and d[:2].mean() > 3 and max(abs(pair), abs(active)) < 1.5
+assert min(reach, (wide - near)[-1].mean()) > 1 > abs(size) and max(abs(pair), abs(active)) < 1.5
