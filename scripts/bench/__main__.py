@@ -131,12 +131,20 @@ def _tables(
         return "\n".join(lines)
     ours = costs["engine"]
     lines += table("引擎用的时间是它的几分之几", lambda t, c: f"{ours[c].wall / costs[t.name][c].wall:.3f}")
-    lines += ["**首次构建时，每个实验额外的秒数**（经过的时间 × 工作进程数 − 实验自己的处理器时间，再除以个数）\n"]
+    cores = max(tool.workers for tool in tools)
+
+    def extra(tool: Tool, workers: int) -> float:
+        return (costs[tool.name][CASES[0]].wall * workers - own) / count
+
+    def compared(tool: Tool, workers: int) -> str:
+        return f"{extra(tool, workers):.2f} | {extra(engine, cores) / extra(tool, workers):.3f}"
+
+    engine = next(tool for tool in tools if tool.name == "engine")
     lines += [
-        f"- {t.name}（{t.workers} 个工作进程）：{(costs[t.name][CASES[0]].wall * t.workers - own) / count:.2f}"
-        for t in tools
-    ]
-    lines += [
+        "**首次构建时，每个实验额外的秒数**（经过的时间 × 进程数 − 实验自己的处理器时间，再除以个数）\n",
+        f"| 工具 | 进程数 | 额外 | 引擎是它的 | 额外，没用上的核也算（× {cores}） | 引擎是它的 |",
+        "|---" * 6 + "|",
+        *(f"| {t.name} | {t.workers} | {compared(t, t.workers)} | {compared(t, cores)} |" for t in tools),
         "",
         f"- 实验自己的处理器时间：共 {own:.1f} 秒",
         f"- 首次构建的极限（预先导入 + 实验的处理器时间 / 工作进程数 + 纯 MkDocs）：{limit:.1f} 秒；"
