@@ -37,7 +37,7 @@ torch.testing.assert_close(c, d)
 torch.testing.assert_close(net(alone)[0], c)  # 推理时一张图也行
 assert (a - b).abs().max() > 0.05 and (two.abs() > 0.9).float().mean() > 0.9
 
-# %% layers caption="10 个隐藏层，刚初始化时每层梯度与权重的长度之比（对数），20 个种子的平均。sigmoid 的最下层只有最上隐藏层的几十万分之一；ReLU 配 He，同样深，各层差不多；加上归一化，sigmoid 的各层也差不多了，ReLU 的下层反而更大。"
+# %% layers caption="10 个隐藏层，刚初始化时每层梯度与权重的长度之比（对数），20 个种子的平均。sigmoid 的最下层只有最上隐藏层的二十万分之一；ReLU 配 He，同样深，各层差不多；加上归一化，sigmoid 的各层也差不多了，ReLU 的下层反而更大。"
 import matplotlib.pyplot as plt
 from torch.nn.functional import cross_entropy
 
