@@ -53,7 +53,7 @@ best = {batch: e[torch.arange(8), e.mean(2).argmin(1)] for batch, e in results.i
 print("2,560 次更新后的测试误差 %：", {b: f"{e[-1].mean():.1f} ± {e[-1].std():.1f}" for b, e in best.items()})
 assert all(e[-1].mean() < 6 for e in best.values())
 
-# %% two-views caption="同样的训练，两种横轴，5 个种子的平均，每点用各自最好的学习率。按更新次数比（左），批量越大越快；按看过的样本数比（右），小批量更快，但 4 不比 16 更好。到最后，16 以上的批量都在同一水平；批量 4 这时只训练了 10 轮，还在下降。"
+# %% two-views caption="同样的训练，两种横轴，5 个种子的平均，每点用各自最好的学习率。按更新次数比（左），批量越大越快；按看过的样本数比（右），小批量更快，但 4 只在头几轮领先 16，约 5 轮起就不再更好。到最后，16 以上的批量都在同一水平；批量 4 这时只训练了 10 轮，还在下降。"
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, figsize=(5.2, 2.7), sharey=True, layout="constrained")

@@ -47,7 +47,7 @@ for name, error in errors.items():
     print(name, "：测试误差 %", [round(e, 1) for e in error.mean(1).tolist()])
 assert all(error[0].mean() < 40 for error in errors.values())
 
-# %% plot caption="测试误差与权重衰减，300 张训练图，5 个种子的平均与范围。标签干净时 1e-3 以内没有差别，再大就变差；标签有噪声时 1e-3 几乎没有作用，1e-2 到 3e-2 大幅降低误差，宽的网络也一样。太大（1e-1）都学不动。"
+# %% plot caption="测试误差与权重衰减，300 张训练图，5 个种子的平均与范围。标签干净时 1e-3 以内没有差别，再大就变差；标签有噪声时 1e-3 只有一点点作用，1e-2 到 3e-2 大幅降低误差，宽的网络也一样。太大（1e-1）都学不动。"
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(5.2, 2.9))
