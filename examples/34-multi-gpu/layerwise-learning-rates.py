@@ -90,7 +90,7 @@ begin, mid, late, with_bn = need.values()
 assert (begin[:-1] > 2 * begin[1:]).float().mean() > 0.9 and begin[0].min() > 1000 and with_bn.max() < 6
 assert mid[0].max() < begin[0].min() / 10 and (mid[1:4].mean(0) > mid[0]).all() and late.max() < 40
 
-# %% search caption="每个点是一种设置：5 个种子的平均验证准确率，400 次更新，每种办法 6 种设置。只有一个学习率时，哪个都是瞎猜。逐层给的固定值，最好的比瞎猜好得多，但没有一种过半；LARS、Adam 有一两种刚过半。批量归一化六种都行；把初始权重放大 4 倍，不用归一化也有三种学得会。"
+# %% search caption="每个点是一种设置：5 个种子的平均验证准确率，400 次更新，每种办法 6 种设置。只有一个学习率时，哪个都是瞎猜。逐层给的固定值，最好的比瞎猜好得多，但没有一种过半；LARS、Adam 最好的约五成。批量归一化六种都行；把初始权重放大 4 倍，不用归一化也有三种学得会。"
 up, K, _ = torch.arange(6.0, -1, -1), 6, torch.manual_seed(0)  # up：离最上层几层
 low, high = same(torch.logspace(-2.5, -0.5, K)), same(torch.logspace(-2, 1, K))
 arms = {"一个": (start(), same(torch.logspace(-1, 3, K))),
@@ -108,8 +108,8 @@ for name, (P, *how) in arms.items():
 plt.plot(range(8), torch.stack([*val.values()]), "o", color="C0", alpha=0.7), plt.xticks(range(8), arms)
 plt.title("同样试 6 种设置"), plt.ylabel("验证准确率 %"), plt.ylim(0, 100)
 one, *by_layer, init, bn = val.values()
-assert one.max() < 20 < min(t.min() for t in test[1:4]) and max(v.max() for v in by_layer[:3]) < 50  # 固定的逐层学习率
-assert all(1 <= (v > 50).sum() <= 2 for v in by_layer[3:])  # LARS、Adam
+assert one.max() < 20 < min(t.mean() for t in test[1:4]) and max(v.max() for v in by_layer[:3]) < 50  # 固定的逐层学习率
+assert all(40 < v.max() < 65 for v in by_layer[3:])  # LARS、Adam
 assert (bn > 50).all() and test[7].min() > max(t.mean() for t in test[1:6]) + 15 and test[6].mean() > 75
 
 # %% finetune

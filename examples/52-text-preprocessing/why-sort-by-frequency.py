@@ -4,7 +4,7 @@
 能推翻它的结果：打乱编号后模型的损失不变；高频词相邻的次数不比各自独立时多。
 """
 
-# %% together caption="两个高频词相隔几个词出现的次数，除以把全文的词打乱后的次数。最常见的 10 个词（the、a、is……）紧挨着的少三成，隔三个词的多两成（the … of the），再远只略多；前 500 个词与打乱后几乎一样。"
+# %% together caption="两个高频词相隔几个词出现的次数，除以把全文的词打乱后的次数。最常见的 10 个词（the、a、is……）紧挨着的少三成多，隔三个词的多两成（the … of the），再远只略多；前 500 个词与打乱后几乎一样。"
 import collections, pydoc_data.topics, re
 import matplotlib.pyplot as plt
 import torch

@@ -396,7 +396,7 @@ assert tested["传状态"] < zen_perplexity < 0.8 * two and zen[:40] not in trai
 #
 # 平均值看不出学到了什么。按“这是词里的第几个字母”分开看损失：
 
-# %% in-word caption="测试文字里，词的第几个字母，平均损失是多少。第一个字母两者一样难猜，GRU 也没有更好；往后 GRU 越来越有把握，二元语法只看一个字符，几乎不受益。"
+# %% in-word caption="测试文字里，词的第几个字母，平均损失是多少。第一个字母两者差不多一样难猜；往后 GRU 越来越有把握，二元语法只看一个字符，从第二个字母起就不再进步。"
 with torch.no_grad():
     out, _ = net(test_ids[None, :-1])
 gru_loss = F.cross_entropy(out[0], test_ids[1:], reduction="none")[2:]  # 与二元语法对齐
