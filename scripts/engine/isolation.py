@@ -49,8 +49,6 @@ def start_server(paths: Iterable[Path]) -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     imported = set[str]().union(*map(libraries_imported, paths))
-    if "torch" in imported:
-        imported.add("torch._dynamo")  # what the first optimizer of a process imports: a second
     # "__main__" first: otherwise every process would import the caller's main module (mkdocs, say) again.
     modules = ["__main__", "engine.preload_begin", *_PRELOAD, *sorted(imported), "engine.preload_end"]
     context.set_forkserver_preload(modules)
@@ -62,13 +60,17 @@ def libraries_imported(path: Path) -> set[str]:
     """Return the modules of installed libraries that a file imports, by a look at its lines, not a full parse.
 
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
+    What the libraries import when they are used is there too, where it takes long.
     """
     found: set[str] = set()
-    for base, names in _IMPORT.findall(path.read_text("utf-8", errors="replace")):
+    text = path.read_text("utf-8", errors="replace")
+    for base, names in _IMPORT.findall(text):
         top = base.split(".")[0]
         own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
         if top and not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top):
             found.update([base, *(f"{base}.{name.split()[0]}" for name in names.split(",") if name.strip())])
+    if "torch" in found and "optim" in text:
+        found.add("torch._dynamo")  # which the first optimizer of a process imports: a second
     return found
 
 

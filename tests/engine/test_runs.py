@@ -316,6 +316,19 @@ def test_what_experiments_share_is_frozen_and_their_own_garbage_is_collected(tin
     assert tiny.problems() == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [("torch.ones(1)", False), ("torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.1)", True)],
+)
+def test_what_optimizers_import_is_imported_beforehand_for_them_alone(tiny: Tiny, line: str, needed: bool) -> None:
+    tiny.example(
+        f"# %% sum\nimport sys\nimport torch\n\nloaded = list(sys.modules)\nassert ('torch._dynamo' in loaded) == {needed}\n{line}\n"
+        "\n# %% error raises='ValueError'\nint('a')\n"
+    )
+    done = tiny.command("run")  # a process of its own: in ours, the server may have been started by another test
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_run_is_dropped_once_it_is_shown(tiny: Tiny) -> None:
     class Done:
         def submit(self, _: object) -> Future[Run]:
