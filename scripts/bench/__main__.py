@@ -132,14 +132,14 @@ def _tables(
     ours = costs["engine"]
     lines += table("引擎用的时间是它的几分之几", lambda t, c: f"{ours[c].wall / costs[t.name][c].wall:.3f}")
     cores = max(tool.workers for tool in tools)
+    least = (ours[CASES[0]].wall * cores - own) / count
 
     def extra(tool: Tool, workers: int) -> float:
         return (costs[tool.name][CASES[0]].wall * workers - own) / count
 
     def compared(tool: Tool, workers: int) -> str:
-        return f"{extra(tool, workers):.2f} | {extra(engine, cores) / extra(tool, workers):.3f}"
+        return f"{extra(tool, workers):.2f} | {least / extra(tool, workers):.3f}"
 
-    engine = next(tool for tool in tools if tool.name == "engine")
     lines += [
         "**首次构建时，每个实验额外的秒数**（经过的时间 × 进程数 − 实验自己的处理器时间，再除以个数）\n",
         f"| 工具 | 进程数 | 额外 | 引擎是它的 | 额外，没用上的核也算（× {cores}） | 引擎是它的 |",

@@ -92,8 +92,9 @@ def build(
 
         def show(experiment: Experiment, notebook: Notebook) -> None:
             known = facts[experiment.id] = facts_of(notebook)
+            made = _made_of_run(project, experiment, notebook, known, labs.get(experiment.id), problems)
             with _disk_errors(project, problems):
-                written.update(_render(project, experiment, notebook, known, labs.get(experiment.id), problems))
+                written.update(_write(made))
 
         missing = []
         for experiment in experiments:
@@ -287,21 +288,15 @@ def _execute(
         yield experiment, notebook
 
 
-def _render(
+def _made_of_run(
     project: Project,
     experiment: Experiment,
     notebook: Notebook,
     facts: Facts,
     lab: Lab | None,
     problems: list[Problem],
-) -> set[str]:
-    """Write all that is made from one experiment's outputs: fragments, downloads, picture; return the files."""
-    written: set[str] = set()
-
-    def write(path: Path, content: str | bytes) -> None:
-        write_if_changed(path, content.encode() if isinstance(content, str) else content)
-        written.add(str(path))
-
+) -> Iterator[tuple[Path, str]]:
+    """Make, one after another, what comes of one experiment's outputs: fragments, downloads, picture."""
     folder = project.fragments / experiment.id
     for cell in experiment.cells:
         try:
@@ -310,15 +305,14 @@ def _render(
             problems += error.problems
             continue
         if not experiment.is_lab:  # a lab's page is made from its notebook
-            write(folder / f"{cell.name}.md", fragment)
-    write(folder / "stamp.md", render.stamp_fragment(experiment, facts))
-    write(project.downloads / f"{experiment.id}.py", experiment.text)
-    write(project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment))
+            yield folder / f"{cell.name}.md", fragment
+    yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
+    yield project.downloads / f"{experiment.id}.py", experiment.text
+    yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
     if lab:
-        write(project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab)))
+        yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
     if picture := gallery.thumbnail(experiment, notebook):
-        write(project.thumbnails / f"{experiment.id}.svg", picture)
-    return written
+        yield project.thumbnails / f"{experiment.id}.svg", picture
 
 
 def _read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
@@ -365,11 +359,7 @@ def _write_ledger(
     if whole:
         problems += check_labs(labs, pages)
         write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
-    written = set()
-    for path, content in _made_of_claims(project, pages, labs, entries, facts, terms, whole):
-        write_if_changed(path, content.encode())
-        written.add(str(path))
-    return written
+    return _write(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
 
 
 def _made_of_claims(
@@ -454,6 +444,15 @@ def _read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
 def _entries(pages: Sequence[Page], experiments: Sequence[Experiment], facts: dict[str, Facts]) -> list[Entry]:
     by_id = {experiment.id: experiment for experiment in experiments}
     return [Entry(p, by_id[p.id], facts[p.id]) for p in pages if p.qa and p.id in by_id and p.id in facts]
+
+
+def _write(files: Iterable[tuple[Path, str]]) -> set[str]:
+    """Write files, each as soon as it is made; return their paths."""
+    written = set()
+    for path, content in files:
+        write_if_changed(path, content.encode())
+        written.add(str(path))
+    return written
 
 
 def _remove_stale(project: Project, written: set[str]) -> None:

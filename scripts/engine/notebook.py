@@ -76,7 +76,7 @@ def notebook_of(
     }
 
 
-def downloadable(notebook: Notebook, experiment: Experiment, page: Mapping[str, object] | None = None) -> bytes:
+def downloadable(notebook: Notebook, experiment: Experiment, page: Mapping[str, object] | None = None) -> str:
     """Return the notebook as readers get it: without what differs from run to run, the words as they are now.
 
     Args:
@@ -96,7 +96,7 @@ def downloadable(notebook: Notebook, experiment: Experiment, page: Mapping[str, 
     for number, text in reversed([*enumerate(experiment.texts, 1)]):
         markdown = {"cell_type": "markdown", "id": f"text-{number}", "metadata": {}, "source": text.source}
         notebook["cells"].insert(text.before, markdown)
-    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+    return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
 
 
 @dataclass(frozen=True)
