@@ -108,7 +108,7 @@ for name, (P, *how) in arms.items():
 plt.plot(range(8), torch.stack([*val.values()]), "o", color="C0", alpha=0.7), plt.xticks(range(8), arms)
 plt.title("同样试 6 种设置"), plt.ylabel("验证准确率 %"), plt.ylim(0, 100)
 one, *by_layer, init, bn = val.values()
-assert one.max() < 20 < min(t.mean() for t in test[1:4]) and max(v.max() for v in by_layer[:3]) < 50  # 固定的逐层学习率
+assert one.max() < 20 < min(t.min() for t in test[1:4]) and max(v.max() for v in by_layer[:3]) < 50  # 固定的逐层学习率
 assert all(40 < v.max() < 65 for v in by_layer[3:])  # LARS、Adam
 assert (bn > 50).all() and test[7].min() > max(t.mean() for t in test[1:6]) + 15 and test[6].mean() > 75
 

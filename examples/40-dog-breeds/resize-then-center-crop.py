@@ -124,7 +124,7 @@ for acc, flat, name in zip(curve, squash, ("随机裁剪", "只缩放")):
     gain = acc[:, 2] - acc[:, 1]  # 同一个网络，放大 256/224 倍与不放大之差
     print(f"训练时{name}：压扁 {flat.mean():.1f}，缩到 16 {acc[:, 1].mean():.1f}，缩到 18.3 再裁 "
           f"{acc[:, 2].mean():.1f}，后两者之差 {gain.mean():+.1f} ± {gain.std() / seeds**0.5:.1f}")
-    assert (acc[:, 1] - flat).min() > 3  # 没见过压扁的：每个网络都更差
-gains = curve[:, :, 2:4] - curve[:, :, 1:2]  # 缩到 18.3 与 21，都和 16 比，同一个网络配对 (2, seeds, 2)
-assert (gains.mean(1).abs() > torch.tensor([2, 4]) * gains.std(1) / seeds**0.5).all() and gains[0].mean(0).min() > 2
-assert gains[1].mean(0).max() < -1 and curve[1].mean(0).argmax() == 1 and 2 <= curve[0].mean(0).argmax() <= 4
+    assert (acc[:, 1] - flat).min() > 5  # 没见过压扁的：每个网络都更差
+d = curve[:, :, 2:4] - curve[:, :, 1:2]  # 缩到 18.3 与 21，都和 16 比，同一个网络配对 (2, seeds, 2)
+assert (d.mean(1).abs() > torch.tensor([[4, 4], [2, 4]]) * d.std(1) / seeds**0.5).all() and d[0].mean(0).min() > 2
+assert d[1].mean(0).max() < -1 and curve[1].mean(0).argmax() == 1 and 2 <= curve[0].mean(0).argmax() <= 4
