@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.examples.plain import Done
+from tests.examples.plain import ENVIRONMENT, Done
 
 ROOT = Path(__file__).parents[1]
 # A shell that starts us in the background has us ignore Ctrl-C, and with us every build that a test interrupts.
@@ -34,7 +34,7 @@ def plain_runs(
     folder = tmp_path_factory.mktemp("elsewhere")
     scripts = [str(ROOT / "examples" / f"{name}.py") for name in chosen]
     command = [sys.executable, "-m", "tests.examples.plain", str(folder), *scripts]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ENVIRONMENT, start_new_session=True)
 
     def wait_for(name: str) -> Done:
         result = folder / f"{chosen.index(name)}.json"

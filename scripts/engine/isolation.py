@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from multiprocessing.process import BaseProcess
@@ -36,6 +37,8 @@ _PRELOAD = (
     "IPython.core.interactiveshell",
     "engine.kernel",
 )
+# How a process ended can be read once, and starting one reads it of all that have ended, whoever waits for them.
+_READING = threading.Lock()
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\(?([\w, \t]*))?", re.MULTILINE)
 
 
@@ -118,13 +121,16 @@ def remove_leftovers() -> None:
 @contextlib.contextmanager
 def _running(process: BaseProcess) -> Iterator[None]:
     """Start a process; at the end, kill it and all that it started and did not detach."""
-    process.start()
+    with _READING:
+        process.start()
     try:
         yield
     finally:
         if not multiprocessing.connection.wait([process.sentinel], 0):
             process.kill()
-        process.join()
+        multiprocessing.connection.wait([process.sentinel])
+        with _READING:
+            process.join()
         if process.pid:
             # The kernel made it the leader of a group, to which its own children belong.
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 import weakref
 from concurrent.futures import Future
+from multiprocessing import forkserver
 from pathlib import Path
 
 import nbformat
@@ -327,6 +329,23 @@ def test_what_optimizers_import_is_imported_beforehand_for_them_alone(tiny: Tiny
     )
     done = tiny.command("run")  # a process of its own: in ours, the server may have been started by another test
     assert done.returncode == 0, done.stderr
+
+
+def test_how_each_died_is_known_when_many_die_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a process ended can be read once: whoever starts another must not take it from whoever waits for this one."""
+    read = forkserver.read_signed  # type: ignore[attr-defined]
+
+    def some_time_later(descriptor: int) -> int:
+        time.sleep(random.uniform(0, 0.05))
+        return int(read(descriptor))
+
+    monkeypatch.setattr(forkserver, "read_signed", some_time_later)
+    for number in range(12):
+        when = f"import time\ntime.sleep({number % 4 / 40})\n"
+        tiny.example(f"# %% a\nimport os, signal\n{when}os.kill(os.getpid(), signal.SIGKILL)\n", f"n{number}")
+    died = [problem.what for problem in tiny.problems(jobs=6) if "单元" in problem.what]
+    assert len(died) == 12
+    assert all("被信号 SIGKILL 杀死" in what for what in died), died
 
 
 def test_a_run_is_dropped_once_it_is_shown(tiny: Tiny) -> None:
