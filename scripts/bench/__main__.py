@@ -73,11 +73,13 @@ def tools_report(tools: Sequence[Tool], experiments: Sequence[Experiment], folde
         home = folder / tool.name.replace(" ", "-")
         home.mkdir()
         tool.lay_out(experiments, home)
-        costs[tool.name] = {}
-        for case, change in zip(CASES, (None, None, tool.change_code, tool.change_prose), strict=True):
-            if change:
-                change(home)
-            costs[tool.name][case] = _timed(tool, case, home)
+        try:
+            costs[tool.name] = _measured(tool, home)
+        except CommandError as error:
+            if tool.name == "engine":
+                raise
+            print(f"{tool.name} 停下了，略过它：{error}", file=sys.stderr, flush=True)
+            continue
         if tool.name == "engine":
             seconds = _own_seconds(home, experiments)
             own, slowest = sum(seconds.values()), sorted(((s, id_) for id_, s in seconds.items()), reverse=True)[:10]
@@ -87,7 +89,8 @@ def tools_report(tools: Sequence[Tool], experiments: Sequence[Experiment], folde
             costs[tool.name][CASES[1]] = dataclasses.replace(costs[tool.name][CASES[1]], wall=warm)
             limit = preload_seconds(tool, folder) + own / tool.workers + plain
         shutil.rmtree(home)
-    return _tables(tools, costs, len(experiments), own, plain, limit, slowest)
+    measured = [tool for tool in tools if tool.name in costs]
+    return _tables(measured, costs, len(experiments), own, plain, limit, slowest)
 
 
 def preload_seconds(tool: Tool, folder: Path) -> float:
@@ -102,9 +105,15 @@ def preload_seconds(tool: Tool, folder: Path) -> float:
     return min(run([sys.executable, "preload.py"], home, tool.environment).wall for _ in range(3))
 
 
-def _timed(tool: Tool, case: str, home: Path) -> Cost:
-    print(f"{time.strftime('%H:%M:%S')} {tool.name}：{case}……", file=sys.stderr, flush=True)
-    return run(tool.command, home, tool.environment)
+def _measured(tool: Tool, home: Path) -> dict[str, Cost]:
+    """Return what each case costs with a tool."""
+    costs = {}
+    for case, change in zip(CASES, (None, None, tool.change_code, tool.change_prose), strict=True):
+        if change:
+            change(home)
+        print(f"{time.strftime('%H:%M:%S')} {tool.name}：{case}……", file=sys.stderr, flush=True)
+        costs[case] = run(tool.command, home, tool.environment)
+    return costs
 
 
 def _own_seconds(home: Path, experiments: Sequence[Experiment]) -> dict[str, float]:

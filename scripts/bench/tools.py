@@ -139,12 +139,17 @@ def _chapter(experiment: str) -> str:
     return experiment.partition("/")[0]
 
 
+def _docstring(experiment: Experiment) -> str:
+    """Return what heads the page: labs have none of their own."""
+    return experiment.docstring.strip() or experiment.id
+
+
 def _notebooks(experiments: Sequence[Experiment], folder: Path) -> None:
     for experiment in experiments:
         notebook = nbformat.v4.new_notebook(
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         )
-        notebook.cells.append(nbformat.v4.new_markdown_cell("# " + experiment.docstring.strip()))
+        notebook.cells.append(nbformat.v4.new_markdown_cell("# " + _docstring(experiment)))
         for cell in experiment.cells:
             tags = {"tags": ["raises-exception"]} if cell.raises else {}
             notebook.cells.append(nbformat.v4.new_code_cell(cell.source, metadata=tags))
@@ -181,7 +186,7 @@ def _sphinx_gallery(experiments: Sequence[Experiment], folder: Path) -> None:
     for experiment in experiments:
         path = folder / "examples" / f"{experiment.id}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        title, _, rest = experiment.docstring.strip().partition("\n")
+        title, _, rest = _docstring(experiment).partition("\n")
         code = "\n\n# %%\n".join(cell.source for cell in experiment.cells)
         path.write_text(f'"""\n{title}\n{"=" * 2 * len(title)}\n{rest}\n"""\n\n# %%\n{code}\n')
     for chapter in {path.parent for path in (folder / "examples").glob("*/*.py")} | {folder / "examples"}:
