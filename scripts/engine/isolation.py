@@ -39,7 +39,9 @@ _PRELOAD = (
 )
 # How a process ended can be read once, and starting one reads it of all that have ended, whoever waits for them.
 _READING = threading.Lock()
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\(?([\w, \t]*))?", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))", re.MULTILINE
+)
 
 
 def start_server(paths: Iterable[Path]) -> Any:
@@ -67,11 +69,13 @@ def libraries_imported(path: Path) -> set[str]:
     """
     found: set[str] = set()
     text = path.read_text("utf-8", errors="replace")
-    for base, names in _IMPORT.findall(text):
-        top = base.split(".")[0]
-        own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
-        if top and not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top):
-            found.update([base, *(f"{base}.{name.split()[0]}" for name in names.split(",") if name.strip())])
+    for base, names, modules in _IMPORT.findall(text):
+        listed = [name.split()[0] for name in (names or modules).split(",") if name.strip()]
+        for module in [base, *(f"{base}.{name}" for name in listed)] if base else listed:
+            top = module.split(".")[0]
+            own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
+            if top and not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top):
+                found.add(module)
     if "torch" in found and "optim" in text:
         found.add("torch._dynamo")  # which the first optimizer of a process imports: a second
     return found

@@ -331,6 +331,16 @@ def test_what_optimizers_import_is_imported_beforehand_for_them_alone(tiny: Tiny
     assert done.returncode == 0, done.stderr
 
 
+def test_all_that_one_line_imports_is_imported_beforehand(tiny: Tiny) -> None:
+    tiny.example(
+        "# %% sum\nimport sys\n\nloaded = list(sys.modules)\nimport json, optuna as tuning, torch\n\n"
+        "assert {'optuna', 'torch'} <= {*loaded}\nassert torch and tuning and json\n"
+        "\n# %% error raises='ValueError'\nint('a')\n"
+    )
+    done = tiny.command("run")
+    assert done.returncode == 0, done.stderr
+
+
 def test_how_each_died_is_known_when_many_die_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """How a process ended can be read once: whoever starts another must not take it from whoever waits for this one."""
     read = forkserver.read_signed  # type: ignore[attr-defined]
