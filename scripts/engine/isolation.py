@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import multiprocessing
 import multiprocessing.connection
@@ -74,11 +75,16 @@ def libraries_imported(path: Path) -> set[str]:
         for module in [base, *(f"{base}.{name}" for name in listed)] if base else listed:
             top = module.split(".")[0]
             own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
-            if top and not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top):
+            if not own and _is_installed(top):
                 found.add(module)
     if "torch" in found and "optim" in text:
         found.add("torch._dynamo")  # which the first optimizer of a process imports: a second
     return found
+
+
+@functools.cache
+def _is_installed(top: str) -> bool:
+    return bool(top) and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is not None
 
 
 def run_isolated(
