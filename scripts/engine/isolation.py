@@ -68,15 +68,15 @@ def libraries_imported(path: Path) -> set[str]:
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     What the libraries import when they are used is there too, where it takes long.
     """
-    found: set[str] = set()
     text = path.read_text("utf-8", errors="replace")
+    imported: set[str] = set()
     for base, names, modules in _IMPORT.findall(text):
         listed = [name.split()[0] for name in (names or modules).split(",") if name.strip()]
-        for module in [base, *(f"{base}.{name}" for name in listed)] if base else listed:
-            top = module.split(".")[0]
-            own = (path.parent / f"{top}.py").exists() or (path.parent / top).exists()
-            if not own and _is_installed(top):
-                found.add(module)
+        imported.update([base, *(f"{base}.{name}" for name in listed)] if base else listed)
+    tops = {module.split(".")[0] for module in imported}
+    own = {top for top in tops if (path.parent / f"{top}.py").exists() or (path.parent / top).exists()}
+    libraries = set(filter(_is_installed, tops - own))
+    found = {module for module in imported if module.split(".")[0] in libraries}
     if "torch" in found and "optim" in text:
         found.add("torch._dynamo")  # which the first optimizer of a process imports: a second
     return found
