@@ -10,11 +10,8 @@ import textwrap
 from pathlib import Path
 
 from engine.build import Result, build
-from engine.errors import EngineError, Problem
-from engine.experiment import parse_experiment
-from engine.key import key_of
-from engine.progress import Reporter
-from engine.project import Project, load_project
+from engine.common import EngineError, Problem, Project, Reporter, load_project
+from engine.experiments import key_of, parse_experiment
 
 SETTINGS = """
 [tool.engine]

@@ -18,15 +18,15 @@ from bench.measure import CommandError, Cost, run
 from bench.scale import scale_report
 from bench.serve import serve_report
 from bench.tools import CHANGED, Tool, all_tools, experiments_of
-from engine.cache import Cache
-from engine.experiment import Experiment
+from engine.experiments import Experiment
+from engine.results import Cache
 
 ROOT = Path(__file__).parents[2]
 CASES = ("首次", "什么都没改", "改了一个实验", "改了一行文字")
 _PRELOAD = """
 import sys
-from engine.experiment import parse_experiment
-from engine.isolation import run_isolated
+from engine.experiments import parse_experiment
+from engine.running.isolation import run_isolated
 from pathlib import Path
 if __name__ == "__main__":
     path = Path("examples/tiny/tiny.py").resolve()

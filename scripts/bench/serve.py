@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.measure import run
 from bench.tools import CHANGED, Tool
-from engine.experiment import Experiment
+from engine.experiments import Experiment
 
 PAGES = 66
 ROUNDS = 5

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from engine.experiment import Experiment, parse_experiment
+from engine.experiments import Experiment, parse_experiment
 
 CHANGED = "04-tensor/tensor-vs-ndarray"
 """The experiment, and the page, that the benchmark changes: about a second of its own."""

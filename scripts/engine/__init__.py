@@ -1,6 +1,7 @@
 """Executes the experiments and renders what they printed, drew and proved as Markdown fragments.
 
-The data goes one way: ``experiment`` (parse) → ``key`` → ``cache`` or ``runner`` + ``kernel`` → ``notebook``
-→ ``render`` and ``ledger`` → files. ``build`` is the only module that knows all the steps.
-No site generator is imported anywhere in this package.
+Four rooms, in the order in which the data goes, each a package whose ``__init__`` is its door: ``experiments`` (what
+an experiment is) → ``running`` → ``results`` (what a run leaves) → ``pages`` (what pages say of it). All stand on
+``common``; ``build`` walks through them once, the other commands are in ``inspect``. No site generator is imported
+anywhere in this package.
 """

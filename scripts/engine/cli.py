@@ -6,15 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from engine.build import build, likely_related, missing_results, record_durations
-from engine.errors import EngineError, Problem, UsageError
-from engine.progress import Reporter
-from engine.project import find_root, load_project
-
-if TYPE_CHECKING:
-    from engine.runner import Pool
+from engine.build import build
+from engine.common import EngineError, Problem, Reporter, UsageError, find_root, load_project
+from engine.inspect import likely_related, missing_results, record_durations
+from engine.running import Pool, RemotePool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,8 +101,6 @@ def _cluster(address: str) -> Callable[[Path], Pool]:
         from distributed import Client
     except ImportError as error:
         raise UsageError(Problem("--dask", None, "没有安装 Dask", "pip install -e '.[cluster]'")) from error
-    from engine.runner import RemotePool
-
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:

@@ -90,7 +90,7 @@ def hook(tiny: Tiny, code: str) -> None:
     tiny.write("mkdocs.yml", settings.replace("hooks:\n  - /", "hooks:\n  - waiting.py\n  - /"))
     tiny.write(
         "waiting.py",
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nimport prerender, remember\n"
+        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nfrom mkdocs_site import prerender, remember\n"
         "def on_pre_page(*_, **__):\n"
         "    while [reader.poll(30) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
         f"        pass\n{code}\n",

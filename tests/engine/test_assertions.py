@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from engine.assertions import Assertion, find_assertions, kinds_of_names
+from engine.experiments.assertions import Assertion, find_assertions, kinds_of_names
 
 SETUP = "import torch\nfrom torch.testing import assert_close\nlimit = 3\nx = torch.ones(2)\nitems = []\nitems.append(x)\n"
 

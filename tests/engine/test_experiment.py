@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ExperimentError
-from engine.experiment import Experiment, parse_experiment
+from engine.common import ExperimentError
+from engine.experiments import Experiment, parse_experiment
 
 
 def parse(folder: Path, content: str | bytes) -> Experiment:

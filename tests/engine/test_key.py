@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
-from engine import key
+from engine.experiments import key
 
 
 def test_equal_for_equal_input(tiny: Tiny) -> None:

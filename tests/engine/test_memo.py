@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.tiny import Tiny
 
-import engine.memo
-from engine.memo import Memo
+from engine.common import Memo
+from engine.common import memo as memo_module
 
 
 def slow(text: str) -> list[str]:
@@ -58,7 +58,7 @@ def test_another_environment_knows_nothing(tmp_path: Path, calls: list[str], mon
     memo = Memo(path)
     memo.get(slow, "a")
     memo.save(forget=True)
-    monkeypatch.setattr(engine.memo, "environment", lambda: "another version of a library")
+    monkeypatch.setattr(memo_module, "environment", lambda: "another version of a library")
     Memo(path).get(slow, "a")
     assert calls == ["a", "a"]
 

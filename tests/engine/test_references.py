@@ -8,8 +8,8 @@ import re
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
-from engine.build import likely_related
-from engine.experiment import used_names
+from engine.experiments.names import used_names
+from engine.inspect import likely_related
 
 
 @pytest.fixture

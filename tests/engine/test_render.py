@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.experiment import Cell
-from engine.render import cell_fragment, plain
+from engine.experiments import Cell
+from engine.results import cell_fragment, plain
 
 PIECES = st.sampled_from(
     [

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import pytest
 from tests.tiny import Tiny
 
-from engine import key, memo
-from engine.build import missing_results
-from engine.errors import EngineError, Problem
-from engine.runner import LocalPool
+from engine.common import EngineError, Problem, memo
+from engine.experiments import key
+from engine.inspect import missing_results
+from engine.running import LocalPool
 
 FIRST = """# %% load
 from pathlib import Path

@@ -20,10 +20,9 @@ import psutil
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
-from engine.experiment import parse_experiment
-from engine.kernel import Run
-from engine.runner import run_all
-from engine.svg import clean_svg
+from engine.experiments import parse_experiment
+from engine.results.svg import clean_svg
+from engine.running import Run, run_all
 
 
 def notebook(tiny: Tiny) -> dict[str, object]:

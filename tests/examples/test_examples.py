@@ -13,11 +13,9 @@ import pytest
 from tests.examples.plain import Done
 
 from engine.build import build
-from engine.cache import Cache, Notebook
-from engine.experiment import Experiment, parse_experiment
-from engine.key import key_of
-from engine.project import load_project
-from engine.render import cell_outputs_text
+from engine.common import load_project
+from engine.experiments import Experiment, key_of, parse_experiment
+from engine.results import Cache, Notebook, cell_outputs_text
 
 ROOT = Path(__file__).parents[2]
 PROJECT = load_project(ROOT)

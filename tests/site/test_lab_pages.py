@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from tests.site.test_site import PROJECT, QUESTIONS, read
 
-from engine.experiment import parse_experiment
-from engine.labs import Lab, read_lab
+from engine.experiments import Lab, parse_experiment, read_lab
 
 LABS: dict[str, Lab] = {
     lab.id: lab

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import markdown
 import pytest
 
-from cjklines import CJKLinesExtension
-from mathfont import cut_font
-from mathml import MathError, MathMLExtension, convert
+from markdown_extensions.cjklines import CJKLinesExtension
+from markdown_extensions.mathml import MathError, MathMLExtension, convert
+from mkdocs_site.mathfont import cut_font
 
 
 def render(text: str) -> str:

@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote, urldefrag, urlsplit
 import pytest
 import yaml
 
+from engine.common import load_project
 from engine.pages import VERDICTS
-from engine.project import load_project
 
 ROOT = Path(__file__).parents[2]
 PROJECT = load_project(ROOT)

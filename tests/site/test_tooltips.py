@@ -37,7 +37,9 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 
 def convert(text: str) -> str:
-    return markdown.markdown(text, extensions=["tooltips", "admonition", "attr_list", "md_in_html", "tables"])
+    return markdown.markdown(
+        text, extensions=["markdown_extensions.tooltips", "admonition", "attr_list", "md_in_html", "tables"]
+    )
 
 
 def marked(html: str) -> list[str]:

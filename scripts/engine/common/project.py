@@ -1,0 +1,127 @@
+"""Where things are in a project, and its settings (``[tool.engine]`` in pyproject.toml)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.common.errors import Problem, UsageError
+
+LABS = "labs"
+"""The folder, in examples/ and in docs/, of the labs: experiments that explain themselves."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder and its settings; all other paths follow from it by convention."""
+
+    root: Path
+    questions: frozenset[str]
+    tag_groups: Mapping[str, Mapping[str, str]]
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags a page may have; `tag_groups` says of each, by group, what it covers."""
+        return frozenset().union(*self.tag_groups.values())
+
+    @property
+    def examples(self) -> Path:
+        """The experiments, ``<chapter>/<slug>.py``."""
+        return self.root / "examples"
+
+    @property
+    def durations(self) -> Path:
+        """How long each experiment took when that was last recorded; may be missing."""
+        return self.examples / "seconds.json"
+
+    @property
+    def docs(self) -> Path:
+        """The pages, ``<chapter>/<slug>.md``."""
+        return self.root / "docs"
+
+    @property
+    def glossary(self) -> Path:
+        """The terms, as data; may be missing."""
+        return self.docs / "glossary.yml"
+
+    @property
+    def tag_pages(self) -> Path:
+        """A page for each tag, made by the engine; inside docs/ so that any site generator sees them."""
+        return self.docs / "tags"
+
+    @property
+    def notebooks(self) -> Path:
+        """The executed notebooks that are pages themselves; beside them stands the hand-written index of labs."""
+        return self.docs / LABS
+
+    @property
+    def thumbnails(self) -> Path:
+        """A small picture of each experiment that draws one; inside docs/ so that any site generator copies them."""
+        return self.docs / "assets" / "thumbnails"
+
+    @property
+    def cache(self) -> Path:
+        """Executed notebooks, by key."""
+        return self.root / ".cache" / "experiments"
+
+    @property
+    def memo(self) -> Path:
+        """What need not be worked out again: see `engine.memo`."""
+        return self.root / ".cache" / "memo.json"
+
+    @property
+    def fragments(self) -> Path:
+        """The Markdown that pages include."""
+        return self.root / "build" / "fragments"
+
+    @property
+    def downloads(self) -> Path:
+        """The .py and .ipynb files that readers take home; inside docs/ so that any site generator copies them."""
+        return self.docs / "downloads"
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The folders that the engine writes to."""
+        cache, build = self.cache.parent, self.fragments.parent
+        return (cache, build, self.downloads, self.tag_pages, self.notebooks, self.thumbnails)
+
+    def id_of(self, path: Path) -> str:
+        """Return the id of the experiment in a file: its path without folder ``examples`` and suffix."""
+        return path.relative_to(self.examples).with_suffix("").as_posix()
+
+    def relative(self, path: Path) -> str:
+        """Name a file as the maintainer would: relative to the project, with forward slashes."""
+        try:
+            return path.resolve().relative_to(self.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+
+def load_project(root: Path) -> Project:
+    """Read the settings of the project in `root`.
+
+    Raises:
+        UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`.
+    """
+    root = root.resolve()
+    try:
+        table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["engine"]
+    except (OSError, KeyError) as error:
+        raise UsageError(
+            Problem(str(root), None, "这里不是项目文件夹", "需要一个带 [tool.engine] 的 pyproject.toml")
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(Problem("pyproject.toml", None, f"不是合法的 TOML：{error}")) from error
+    questions = table.get("questions", {})
+    return Project(
+        root=root,
+        questions=frozenset(f"{chapter}-{i}" for chapter, n in questions.items() for i in range(1, n + 1)),
+        tag_groups=table.get("tags", {}),
+    )
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds a pyproject.toml (or `start` itself)."""
+    return next((p for p in (start, *start.parents) if (p / "pyproject.toml").is_file()), start)

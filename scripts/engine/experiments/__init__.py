@@ -1,0 +1,31 @@
+"""First room: what an experiment is. Its file is read, its assertions are found, its key is computed."""
+
+from engine.experiments.assertions import RECORDER, Assertion, instrument
+from engine.experiments.experiment import DEFAULT_TIMEOUT, RESERVED, Cell, Experiment, Text, words_in_code
+from engine.experiments.explain import reasons
+from engine.experiments.key import ingredients, key_of
+from engine.experiments.lab import Lab, page_metadata, read_lab
+from engine.experiments.parse import parse_experiment
+from engine.experiments.read import read_experiments, read_labs, select
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "RECORDER",
+    "RESERVED",
+    "Assertion",
+    "Cell",
+    "Experiment",
+    "Lab",
+    "Text",
+    "ingredients",
+    "instrument",
+    "key_of",
+    "page_metadata",
+    "parse_experiment",
+    "read_experiments",
+    "read_lab",
+    "read_labs",
+    "reasons",
+    "select",
+    "words_in_code",
+]

@@ -1,0 +1,100 @@
+"""An experiment: a Python file in jupytext's percent format whose cells have names.
+
+A lab is an experiment with text between its cells and a header in front; all others are explained by a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.common import LABS
+from engine.experiments.assertions import Assertion
+
+DEFAULT_TIMEOUT = 120.0
+# Fragments of these names are made by the engine beside the cells' own.
+RESERVED = frozenset({"claims", "stamp", "related", "foot"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One named piece of an experiment.
+
+    Attributes:
+        name: what pages include it by, e.g. ``storage``.
+        source: its code, without the header line.
+        line: the line of the file on which `source` starts, from 1.
+        raises: the exception it must raise, or None.
+        caption: what its figure shows, in one or two sentences, or None.
+        assertions: what it asserts.
+    """
+
+    name: str
+    source: str
+    line: int
+    raises: str | None = None
+    caption: str | None = None
+    assertions: tuple[Assertion, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A Markdown cell of a lab.
+
+    Attributes:
+        source: its Markdown.
+        line: the line of the file on which it starts, from 1.
+        before: how many code cells come before it.
+    """
+
+    source: str
+    line: int
+    before: int
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One examples/<chapter>/<slug>.py.
+
+    Attributes:
+        id: the path without folder ``examples`` and suffix, e.g. ``04-tensor/reshape-vs-view``.
+        path: the file.
+        text: the whole file, for download.
+        docstring: the question, and what would refute its answer.
+        cells: in order; at least one.
+        timeout: seconds it may take.
+        imports: the dotted names of what it imports, anywhere in it.
+        uses: the dotted names of what it uses of that, e.g. ``torch.nn.Conv2d``; ``.view`` for a method or attribute,
+            ``drop_last=`` for an argument it gives by name.
+        header: of a lab, the YAML in front of its cells.
+        texts: of a lab, its Markdown cells.
+    """
+
+    id: str
+    path: Path
+    text: str
+    docstring: str
+    cells: tuple[Cell, ...]
+    timeout: float = DEFAULT_TIMEOUT
+    imports: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    header: str = ""
+    texts: tuple[Text, ...] = ()
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it explains itself."""
+        return self.id.startswith(f"{LABS}/")
+
+    def cell(self, name: str) -> Cell | None:
+        """Return the cell of that name, or None."""
+        return next((cell for cell in self.cells if cell.name == name), None)
+
+    def cell_at(self, line: int) -> Cell | None:
+        """Return the cell that holds this line of the file, or None."""
+        return next((cell for cell in reversed(self.cells) if cell.line <= line), None)
+
+
+def words_in_code(experiment: Experiment) -> list[str]:
+    """Return the names in an experiment's code that a reader may search for."""
+    return sorted({name.strip(".=") for name in experiment.uses if not name.startswith("matplotlib")})

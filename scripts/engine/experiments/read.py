@@ -1,0 +1,62 @@
+"""Read what is to be built: the experiments that are asked for, with their keys, and what the labs among them say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from engine.common import EngineError, Memo, Problem, Project, UsageError
+from engine.experiments.experiment import Experiment
+from engine.experiments.key import key_of
+from engine.experiments.lab import Lab, read_lab
+from engine.experiments.parse import parse_experiment
+
+
+def select(project: Project, only: Sequence[Path], shard: tuple[int, int] | None) -> list[Path]:
+    """Return the experiments' files that are asked for, in order."""
+    every = sorted(path for path in project.examples.glob("*/*.py") if not path.name.startswith("_"))
+    if shard:
+        number, of = shard
+        every_of_shard = set(every[number - 1 :: of])
+        return [path for path in select(project, only, None) if path in every_of_shard]
+    if not only:
+        return every
+    chosen: set[Path] = set()
+    for path in only:
+        wanted = path.resolve()
+        if wanted.is_relative_to(project.docs):
+            wanted = project.examples / wanted.relative_to(project.docs)
+        found = [p for p in every if p == wanted.with_suffix(".py") or p.is_relative_to(wanted)]
+        if not found:
+            raise UsageError(Problem(str(path), None, "这里没有实验", "给出 examples/ 或 docs/ 下的文件或文件夹"))
+        chosen.update(found)
+    return sorted(chosen)
+
+
+def read_experiments(
+    project: Project, paths: Iterable[Path], problems: list[Problem], memo: Memo
+) -> tuple[list[Experiment], dict[str, str]]:
+    """Return the experiments that can be read, and their keys by id."""
+    experiments = []
+    keys = {}
+    for path in paths:
+        try:
+            experiment = parse_experiment(path, project.examples, memo)
+            keys[experiment.id] = key_of(experiment, memo)
+        except EngineError as error:
+            problems += error.problems
+        else:
+            experiments.append(experiment)
+    return experiments, keys
+
+
+def read_labs(project: Project, experiments: Sequence[Experiment], problems: list[Problem]) -> dict[str, Lab]:
+    """Return the labs that can be read, by id."""
+    labs = {}
+    for experiment in experiments:
+        if experiment.is_lab:
+            try:
+                labs[experiment.id] = read_lab(experiment, project)
+            except EngineError as error:
+                problems += error.problems
+    return labs

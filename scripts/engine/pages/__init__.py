@@ -1,0 +1,21 @@
+"""Fourth room: what pages say of experiments. Claims are checked, and what leads from page to page is written."""
+
+from engine.pages.glossary import Term, read_glossary
+from engine.pages.ledger import Entry, check_entry
+from engine.pages.page import Page, read_page
+from engine.pages.references import likely_related
+from engine.pages.write import entries_of, read_pages, read_terms, write_pages
+
+__all__ = [
+    "Entry",
+    "Page",
+    "Term",
+    "check_entry",
+    "entries_of",
+    "likely_related",
+    "read_glossary",
+    "read_page",
+    "read_pages",
+    "read_terms",
+    "write_pages",
+]

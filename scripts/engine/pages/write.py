@@ -1,0 +1,131 @@
+"""Check the pages against what ran, and write all that is made from both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from engine.common import EngineError, Problem, Project, write_all, write_if_changed
+from engine.experiments import Experiment, Lab
+from engine.pages import gallery, ledger, references
+from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.pages.glossary import Term, glossary_fragment, read_glossary
+from engine.pages.labs import check_labs, foot_fragment
+from engine.pages.ledger import Entry
+from engine.pages.page import Page, read_page
+from engine.results import Facts
+
+
+def read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
+    """Yield the pages that can be read: all, or those of the experiments whose ids are in `only`."""
+    for path in sorted(project.docs.rglob("*.md")):
+        if path.is_relative_to(project.tag_pages):
+            continue
+        if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
+            continue
+        try:
+            yield read_page(path, project)
+        except EngineError as error:
+            problems += error.problems
+
+
+def write_pages(
+    project: Project,
+    experiments: Sequence[Experiment],
+    labs: Sequence[Lab],
+    facts: Mapping[str, Facts],
+    problems: list[Problem],
+    whole: bool,
+) -> set[str]:
+    """Read pages and glossary, check the claims, and write what is made from them; return the files.
+
+    Args:
+        project: the project.
+        experiments: those of this build that can be read.
+        labs: the labs among them that ran.
+        facts: what is known of their runs, by id.
+        problems: is added to.
+        whole: this build is of all experiments: what lists them all is written too.
+    """
+    pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
+    terms = read_terms(project, problems)
+    entries = entries_of(pages, experiments, facts)
+    by_id = {experiment.id: experiment for experiment in experiments}
+    broken = {problem.path for problem in problems}
+    problems += check_pages(pages, by_id, broken, whole)
+    for entry in entries:
+        problems += ledger.check_entry(entry)
+    if whole:
+        problems += check_labs(labs, pages)
+        write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
+    return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
+
+
+def _made_of_claims(
+    project: Project,
+    pages: Sequence[Page],
+    labs: Sequence[Lab],
+    entries: Sequence[Entry],
+    facts: Mapping[str, Facts],
+    terms: Sequence[Term],
+    whole: bool,
+) -> Iterator[tuple[Path, str]]:
+    """Make, one after another, the fragments of each page and lab; of a whole build also those that list them all."""
+    for lab in labs:
+        yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
+    for entry in entries:
+        folder = project.fragments / entry.page.id
+        yield folder / "claims.md", ledger.claims_fragment(entry.page)
+        yield folder / "foot.md", ledger.foot_fragment(entry)
+    if whole:
+        errata, report = (project.fragments / name for name in LEDGER_FRAGMENTS)
+        yield errata, ledger.errata_fragment(entries)
+        yield report, ledger.report_fragment(entries)
+        yield from _references(project, pages, entries, labs, terms)
+        yield project.fragments / gallery.FRAGMENT, gallery.gallery_fragment(labs, entries, facts)
+
+
+def _references(
+    project: Project,
+    pages: Sequence[Page],
+    entries: Sequence[Entry],
+    labs: Sequence[Lab],
+    terms: Sequence[Term],
+) -> Iterator[tuple[Path, str]]:
+    """Make the files that lead from page to page."""
+    groups = project.tag_groups
+    indexes = {page.chapter: page for page in pages if page.id.endswith("/index")}
+    links = {entry.page.qa or "": references.numbered(entry) for entry in entries}
+    texts = (
+        references.contents_fragment(entries, indexes),
+        references.chapters_fragment(entries, indexes),
+        references.tags_fragment(entries, groups),
+        references.map_fragment(entries, groups, indexes),
+        references.apis_fragment(entries, terms),
+        glossary_fragment(terms, links),
+    )
+    yield from ((project.fragments / name, text) for name, text in zip(references.FRAGMENTS, texts, strict=True))
+    for chapter in {entry.page.chapter for entry in entries}:
+        mine = [entry for entry in entries if entry.page.chapter == chapter]
+        yield project.fragments / chapter / "questions.md", references.questions_fragment(mine, chapter)
+    related = references.related_of(entries)
+    for entry in entries:
+        found = related[entry.page.qa or ""]
+        yield project.fragments / entry.page.id / "related.md", references.related_fragment(entry, found, labs)
+    for tag, text in references.tag_pages(entries, groups, labs).items():
+        yield project.tag_pages / f"{tag}.md", text
+
+
+def read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
+    """Return the glossary's terms; none if it cannot be read, which `problems` then says."""
+    try:
+        return read_glossary(project)
+    except EngineError as error:
+        problems += error.problems
+        return ()
+
+
+def entries_of(pages: Sequence[Page], experiments: Sequence[Experiment], facts: Mapping[str, Facts]) -> list[Entry]:
+    """Return the questions whose experiment ran, each with its page, its experiment and what is known of the run."""
+    by_id = {experiment.id: experiment for experiment in experiments}
+    return [Entry(p, by_id[p.id], facts[p.id]) for p in pages if p.qa and p.id in by_id and p.id in facts]

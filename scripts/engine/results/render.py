@@ -1,0 +1,171 @@
+"""An executed notebook as Markdown fragments: one for each cell, one for the stamp.
+
+Whatever an experiment prints comes out as text: nothing can leave its block.
+"""
+
+from __future__ import annotations
+
+import html
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from engine.common import Problem, RunError
+from engine.experiments import Cell, Experiment
+from engine.results.cache import Notebook
+from engine.results.notebook import Facts, outputs_of
+from engine.results.svg import BUDGET, clean_svg
+
+LINE_LIMIT, LINE_WIDTH = 60, 400
+"""What a page shows of one text output: so many lines of at most so many characters."""
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+# The lines that pymdownx.snippets would act on, in text that is only to be shown; a semicolon in front prevents it.
+_SNIPPET = re.compile(
+    r"""^(?P<before>[ \t]*)(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""
+    r"""|^(?P<text>.*?)(?<!;)(?<!-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])""",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+# The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
+_BUCKETS = ((10, "10 秒以内"), (60, "1 分钟以内"))
+_STAMPED = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "sklearn": "scikit-learn",
+    "optuna": "optuna",
+    "numpy": "numpy",
+}
+
+
+def plain(text: str) -> str:
+    """Return text that is safe to show on a page or a terminal: no escape sequences, no control characters.
+
+    A carriage return acts as on a terminal: what follows it on the line replaces what stood there.
+    """
+    text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n"))
+    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return _CONTROL.sub("\ufffd", text)
+
+
+def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
+    """Return the Markdown of one cell: its code, and under it what it gave.
+
+    Args:
+        cell: a cell of the experiment.
+        notebook: the executed notebook.
+        path: how messages name the experiment's file.
+
+    Raises:
+        RunError: a figure without title or caption, or too heavy; an output with an address that changes every time.
+    """
+    # Not for the search: it would show code where prose explains. The names in it reach the index another way.
+    blocks = [_fence(cell.source, '.python .qa-code data-search-exclude="1"')]
+    figures = 0
+    for output in outputs_of(notebook, cell.name):
+        kind, data = output["output_type"], output.get("data", {})
+        if "image/svg+xml" in data:
+            figures += 1
+            prefix = cell.name if figures == 1 else f"{cell.name}-{figures}"
+            blocks.append(_figure(cell, data["image/svg+xml"], output["metadata"].get("title", ""), prefix, path))
+            continue
+        text, title, css = "", "输出", "qa-output"
+        if kind == "stream":
+            text = output["text"]
+            if output["name"] == "stderr":
+                title, css = "警告", "qa-output .qa-stderr"
+        elif kind == "error":
+            text, title, css = "\n".join(output["traceback"]), "报错", "qa-error"
+        else:
+            text = data.get("text/plain", "")
+        if _ADDRESS.search(text):
+            hint = "内存地址每次运行都不同；打印值，不要打印对象本身"
+            raise RunError(Problem(path, cell.line, f"单元 {cell.name} 的输出里有内存地址", hint))
+        if shown := _shorten(plain(text)):
+            blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
+    body = "\n\n".join(blocks)
+    return f'<div class="qa-cell" id="cell-{cell.name}" markdown="1">\n\n{body}\n\n</div>\n'
+
+
+def stamp_fragment(experiment: Experiment, facts: Facts) -> str:
+    """Return the line under the title: what ran, with which versions, about how long, and the downloads."""
+    parts = [f"{name} {version}" for name, version in versions(experiment, facts)]
+    parts += [f"Python {facts.python}", "CPU", duration(facts)]
+    line = f'<span class="qa-badge">已执行</span> {" · ".join(parts)} · {" ".join(download_links(experiment))}'
+    return f'<p class="qa-stamp" markdown="1" data-search-exclude>{line}</p>\n'
+
+
+def versions(experiment: Experiment, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield the libraries an experiment imports itself, of those that readers know, with their versions."""
+    for module, distribution in _STAMPED.items():
+        version = facts.libraries.get(distribution)
+        if version and re.search(rf"^\s*(import|from) {module}\b", experiment.text, re.MULTILINE):
+            yield distribution, version
+
+
+def duration(facts: Facts) -> str:
+    """Say about how much CPU time the run took."""
+    return next((text for limit, text in _BUCKETS if facts.seconds < limit), "几分钟")
+
+
+def download_links(experiment: Experiment) -> list[str]:
+    """Return Markdown links from the experiment's page to its downloads."""
+    up = posixpath.relpath("downloads", posixpath.dirname(experiment.id) or ".")
+    return [f"[{suffix}]({up}/{experiment.id}{suffix})" for suffix in (".py", ".ipynb")]
+
+
+def _fence(text: str, attributes: str) -> str:
+    text = "\n".join(_SNIPPET.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence} {{ {attributes} }}\n{text}\n{fence}"
+
+
+def _shorten(text: str) -> str:
+    lines = text.rstrip().split("\n")
+    cut = [
+        line if len(line) <= LINE_WIDTH else f"{line[:LINE_WIDTH]}……（此行共 {len(line)} 个字符）" for line in lines
+    ]
+    if len(cut) > LINE_LIMIT:
+        cut = [*cut[:LINE_LIMIT], f"……（其余 {len(cut) - LINE_LIMIT} 行见 .ipynb）"]
+    return "\n".join(cut)
+
+
+def first_figure(experiment: Experiment, notebook: Notebook) -> str | None:
+    """Return the first figure of an experiment as it stands on the page, or None if it draws nothing."""
+    for cell in experiment.cells:
+        for output in outputs_of(notebook, cell.name):
+            if svg := output.get("data", {}).get("image/svg+xml"):
+                return clean_svg(svg, cell.name, _label(cell, output["metadata"].get("title", "")))
+    return None
+
+
+def _label(cell: Cell, title: str) -> str:
+    return f"{title}。{cell.caption}"
+
+
+def _figure(cell: Cell, svg: str, title: str, prefix: str, path: str) -> str:
+    def problem(what: str, hint: str) -> RunError:
+        return RunError(Problem(path, cell.line - 1, f"单元 {cell.name} 的图{what}", hint))
+
+    if not title:
+        raise problem("没有标题", '写 ax.set(title="…")：它是图的替代文字的一部分')
+    if not cell.caption:
+        raise problem("没有说明", f'写在单元头上：# %% {cell.name} caption="读图的人应该看到什么"')
+    figure = clean_svg(svg, prefix, _label(cell, title))
+    if len(figure.encode()) > BUDGET:
+        weight = len(figure.encode()) // 1000
+        raise problem(
+            f"有 {weight} kB，超过 {BUDGET // 1000} kB",
+            "点多的用 rasterized=True，热图用 imshow，曲线少取些点",
+        )
+    caption = html.escape(cell.caption, quote=False)
+    return f'<figure class="qa-figure">{figure}<figcaption>{caption}</figcaption></figure>'
+
+
+def cell_outputs_text(notebook: Notebook, name: str) -> str:
+    """Return what a cell printed to stdout, as it was."""
+    outputs: list[dict[str, Any]] = outputs_of(notebook, name)
+    return "".join(o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stdout")

@@ -1,0 +1,101 @@
+"""Keep what runs gave, and bring fragments and downloads up to date with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from engine.common import Problem, Project, Reporter, RunError, disk_errors, write_all
+from engine.experiments import Experiment, Lab, ingredients, page_metadata
+from engine.results import render
+from engine.results.cache import Cache, Notebook, digest_of_file
+from engine.results.durations import read_durations
+from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
+from engine.results.thumbnail import thumbnail
+from engine.running import Run
+
+
+class Results:
+    """The results of one build, each written as it comes: none stays in memory.
+
+    Attributes:
+        cache: the executed notebooks of this build and of earlier ones.
+        facts: what is to be known of each run, by the experiment's id.
+        written: the files of all results, as text, which takes a fifth of what paths take.
+    """
+
+    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem]) -> None:
+        """Write into `project`; `problems` is added to."""
+        self.cache = Cache(project.cache, project.root, reporter.log)
+        self.facts: dict[str, Facts] = {}
+        self.written: set[str] = set()
+        self._project, self._reporter, self._problems = project, reporter, problems
+        self._keys: Mapping[str, str] = {}
+        self._labs: Mapping[str, Lab] = {}
+
+    def take_cached(
+        self, experiments: Sequence[Experiment], keys: Mapping[str, str], labs: Mapping[str, Lab], force: bool
+    ) -> list[Experiment]:
+        """Render what the cache holds, unless `force`; return what is missing, what takes longest first."""
+        self._keys, self._labs = keys, labs
+        missing = []
+        for experiment in experiments:
+            if not force and (notebook := self.cache.load(experiment.id, keys[experiment.id])):
+                self._show(experiment, notebook)
+            else:
+                missing.append(experiment)
+        return self._longest_first(missing)
+
+    def take(self, experiment: Experiment, run: Run) -> None:
+        """Keep and render a run the moment it is there; of a failure only what to say at the end."""
+        name = self._project.relative(experiment.path)
+        self._reporter.done(experiment.id, run.seconds, failed=run.failure is not None)
+        if run.failure:
+            hint = render.plain(run.failure.traceback).rstrip()
+            hint += f"{chr(10) if hint else ''}重现：engine run {name}　或　python {name}"
+            self._problems.append(Problem(name, run.failure.line, run.failure.what, hint))
+            return
+        key = self._keys[experiment.id]
+        reads = {read: digest_of_file(self._project.root / read) for read in run.reads}
+        notebook = notebook_of(experiment, run, key, ingredients(experiment), reads)
+        self.cache.store(experiment.id, key, notebook)
+        self._show(experiment, notebook)
+
+    def _longest_first(self, experiments: Sequence[Experiment]) -> list[Experiment]:
+        """Order by the CPU time of the last run, what is unknown first: then no long one is left to end alone."""
+        recorded = read_durations(self._project.durations, self.cache.log)
+        seconds = {e.id: self.cache.last_seconds(e.id) or recorded.get(e.id, float("inf")) for e in experiments}
+        return sorted(experiments, key=lambda experiment: -seconds[experiment.id])
+
+    def _show(self, experiment: Experiment, notebook: Notebook) -> None:
+        facts = self.facts[experiment.id] = facts_of(notebook)
+        made = _made_of_run(self._project, experiment, notebook, facts, self._labs.get(experiment.id), self._problems)
+        with disk_errors(self._project, self._problems):
+            self.written.update(write_all(made))
+
+
+def _made_of_run(
+    project: Project,
+    experiment: Experiment,
+    notebook: Notebook,
+    facts: Facts,
+    lab: Lab | None,
+    problems: list[Problem],
+) -> Iterator[tuple[Path, str]]:
+    """Make, one after another, what comes of one experiment's outputs: fragments, downloads, picture."""
+    folder = project.fragments / experiment.id
+    for cell in experiment.cells:
+        try:
+            fragment = render.cell_fragment(cell, notebook, project.relative(experiment.path))
+        except RunError as error:
+            problems += error.problems
+            continue
+        if not experiment.is_lab:  # a lab's page is made from its notebook
+            yield folder / f"{cell.name}.md", fragment
+    yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
+    yield project.downloads / f"{experiment.id}.py", experiment.text
+    yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
+    if lab:
+        yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
+    if picture := thumbnail(experiment, notebook):
+        yield project.thumbnails / f"{experiment.id}.svg", picture

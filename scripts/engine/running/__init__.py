@@ -1,0 +1,24 @@
+"""Second room: running experiments, each in a fresh process, and collecting what they give."""
+
+from engine.running.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
+from engine.running.pools import LocalPool, Pool, run_all
+from engine.running.remote import RemotePool
+from engine.running.run import CellRun, Failure, Output, Run
+from engine.running.server import libraries_imported, start_server
+
+__all__ = [
+    "BACKGROUND",
+    "CYCLE",
+    "FOREGROUND",
+    "GRID",
+    "CellRun",
+    "Failure",
+    "LocalPool",
+    "Output",
+    "Pool",
+    "RemotePool",
+    "Run",
+    "libraries_imported",
+    "run_all",
+    "start_server",
+]

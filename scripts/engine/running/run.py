@@ -1,0 +1,37 @@
+"""What a run gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Output = dict[str, Any]
+"""One output of a cell as nbformat 4 JSON."""
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What a cell gave: its outputs in order, and the lines (from 1, in the cell) of its assertions that held."""
+
+    name: str
+    outputs: tuple[Output, ...]
+    held: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: the line of the file (None where unknown), what happened, and the author's own traceback."""
+
+    line: int | None
+    what: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: what each cell gave, CPU seconds, files of the project that it read, and the failure if any."""
+
+    cells: tuple[CellRun, ...]
+    seconds: float
+    reads: tuple[str, ...]
+    failure: Failure | None = None

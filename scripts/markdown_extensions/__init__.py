@@ -1,0 +1,1 @@
+"""Python-Markdown extensions: they work under any generator that is built on Python-Markdown."""
