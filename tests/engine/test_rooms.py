@@ -15,13 +15,16 @@ GENERATORS = {"mkdocs", "material", "mkdocs_jupyter", "mkdocs_site", "zensical"}
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield what a module imports, with the line; ``from engine.pages import ledger`` gives both."""
+    """Yield what a module imports, with the line; ``from engine.pages import ledger`` imports a module."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports here are absolute"
-            yield node.lineno, node.module or ""
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (SCRIPTS / f"{whole.replace('.', '/')}.py").is_file()
+                yield node.lineno, whole if is_module else node.module or ""
 
 
 def modules(package: str) -> list[Path]:
@@ -44,7 +47,7 @@ def test_a_room_uses_only_those_before_it_and_by_their_doors(room: str) -> None:
 
 
 def test_the_hall_and_the_neighbours_use_doors() -> None:
-    hall = [path for path in (SCRIPTS / "engine").glob("*.py")]
+    hall = list((SCRIPTS / "engine").glob("*.py"))
     for path in [*hall, *modules("markdown_extensions"), *modules("mkdocs_site")]:
         for line, name in imported(path):
             if name.startswith("engine."):
