@@ -26,7 +26,14 @@ from engine.experiments.names import dotted_names
 
 # What every result depends on, whether or not the experiment imports it.
 _ALWAYS = ("ipython", "matplotlib")
-_SHAPES_RESULTS = ("running/kernel", "running/capture", "running/figures", "experiments/assertions")
+_SHAPES_RESULTS = (
+    "running/kernel",
+    "running/capture",
+    "running/outcome",
+    "running/limits",
+    "running/figures",
+    "experiments/assertions",
+)
 
 
 def key_of(experiment: Experiment, memo: Memo | None = None) -> str:
