@@ -79,7 +79,8 @@ def test_without_uv_pip_does_it_and_says_so(tmp_path: Path) -> None:
 
 def test_what_cannot_be_installed_is_said_without_a_traceback(tmp_path: Path) -> None:
     root = project(tmp_path)
-    (root / "pyproject.toml").write_text("not = toml =", "utf-8")
+    contradicts = SETTINGS.replace('version = "1"', 'version = "1"\ndependencies = ["uv==0.1"]')
+    (root / "pyproject.toml").write_text(contradicts, "utf-8")
     done = install(root)
     assert done.returncode == 1
     assert "没有装成" in done.stderr
