@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.build import build
-from engine.common import EngineError, Problem, Reporter, UsageError, find_root, load_project
+from engine.common import EngineError, Problem, Project, Reporter, UsageError, find_root, load_project
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import Pool, RemotePool
+from engine.stress import stress, to_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for score, a, b in likely_related(project)[: options.count]:
                 print(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
             return 0
+        if options.command == "stress":
+            return _stress(project, options, reporter)
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
             for name, why in missing.items():
@@ -49,6 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("已中断；执行完的实验都保存在缓存里，再运行一次会接着做", file=sys.stderr)
         return 130
     print(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
+    return 0
+
+
+def _stress(project: Project, options: argparse.Namespace, reporter: Reporter) -> int:
+    """Run or list what is declared and not recorded; return the exit status."""
+    if options.check or options.explain:
+        wanted = {
+            name: changes for name, changes in to_run(project, options.paths, force=options.force).items() if changes
+        }
+        for name, changes in wanted.items():
+            print(f"需要运行：{name}：{'、'.join(changes) if options.explain else f'{len(changes)} 种设置'}")
+        print("记录完整" if not wanted else "engine stress")
+        return 1 if wanted and options.check else 0
+    count = stress(project, options.paths, force=options.force, jobs=options.jobs, reporter=reporter)
+    print(f"完成：运行了 {count} 种设置，记录在 examples/ 里")
     return 0
 
 
@@ -86,6 +104,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="地址",
         help="在现成的 Dask 集群上执行，例如 tcp://10.0.0.1:8786；先装 pip install -e '.[cluster]'",
     )
+    stressed = commands.add_parser(
+        "stress",
+        help="换设置重做实验，记录说法经得起什么",
+        description="运行 examples/…/*.stress.toml 里声明、而还没有记录的改变；结果写进旁边的 .stress.json，要提交。",
+    )
+    stressed.add_argument(
+        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
+    )
+    stressed.add_argument("--force", action="store_true", help="有记录也重新运行")
+    stressed.add_argument("--check", action="store_true", help="只检查：记录是否完整；什么都不运行")
+    stressed.add_argument("--explain", action="store_true", help="只列出要运行的改变；什么都不运行")
+    stressed.add_argument("--jobs", type=_positive, metavar="N", help="同时运行几个；默认等于处理器核数")
     related = commands.add_parser(
         "related",
         help="列出也许该互相链接的问题",

@@ -1,6 +1,6 @@
 """First room: what an experiment is. Its file is read, its assertions are found, its key is computed."""
 
-from engine.experiments.assertions import RECORDER, Assertion, instrument
+from engine.experiments.assertions import FAILURES, RECORDER, Assertion, instrument
 from engine.experiments.experiment import DEFAULT_TIMEOUT, RESERVED, Cell, Experiment, Text, words_in_code
 from engine.experiments.explain import reasons
 from engine.experiments.key import ingredients, key_of
@@ -10,6 +10,7 @@ from engine.experiments.read import read_experiments, read_labs, select
 
 __all__ = [
     "DEFAULT_TIMEOUT",
+    "FAILURES",
     "RECORDER",
     "RESERVED",
     "Assertion",

@@ -36,6 +36,11 @@ class Cell:
     caption: str | None = None
     assertions: tuple[Assertion, ...] = ()
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What its assertions are called, in order."""
+        return tuple(dict.fromkeys(a.label for a in self.assertions if a.label))
+
 
 @dataclass(frozen=True)
 class Text:
@@ -68,6 +73,7 @@ class Experiment:
             ``drop_last=`` for an argument it gives by name.
         header: of a lab, the YAML in front of its cells.
         texts: of a lab, its Markdown cells.
+        keeps_going: a run of it notes which named assertions fail, and goes on: see `engine.stress`.
     """
 
     id: str
@@ -80,6 +86,7 @@ class Experiment:
     uses: tuple[str, ...] = ()
     header: str = ""
     texts: tuple[Text, ...] = ()
+    keeps_going: bool = False
 
     @property
     def is_lab(self) -> bool:

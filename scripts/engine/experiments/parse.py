@@ -126,7 +126,7 @@ def _parse(text: str, name: str) -> dict[str, Any]:
                 "line": cell.line,
                 "raises": cell.raises,
                 "caption": cell.caption,
-                "assertions": [[a.line, a.trivial] for a in find_assertions(cell.source, kinds)],
+                "assertions": [[a.line, a.trivial, a.label] for a in find_assertions(cell.source, kinds)],
             }
             for cell in cells
         ],

@@ -3,11 +3,20 @@
 from engine.results.cache import Cache, Notebook, digest_of_file
 from engine.results.durations import read_durations, write_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
-from engine.results.render import cell_fragment, cell_outputs_text, download_links, duration, plain, versions
+from engine.results.render import (
+    STAMPED,
+    cell_fragment,
+    cell_outputs_text,
+    download_links,
+    duration,
+    plain,
+    versions,
+)
 from engine.results.results import Results
 from engine.results.thumbnail import thumbnail
 
 __all__ = [
+    "STAMPED",
     "Cache",
     "Facts",
     "Notebook",

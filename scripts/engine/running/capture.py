@@ -23,6 +23,7 @@ class Recorder:
 
     outputs: list[Output] = field(default_factory=list)
     held: dict[str, set[int]] = field(default_factory=dict)
+    failed: dict[str, set[int]] = field(default_factory=dict)
     room: int = OUTPUT_LIMIT
     dropped: int = 0
 

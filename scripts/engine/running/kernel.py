@@ -18,13 +18,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from engine.experiments import RECORDER, Cell, Experiment, instrument
+from engine.experiments import FAILURES, RECORDER, Cell, Experiment, instrument
 from engine.running import figures
 from engine.running.capture import Descriptors, Recorder, Stream, shell_of_cells
 from engine.running.limits import confine, cpu_seconds
 from engine.running.outcome import encodable, judge, relocated
 from engine.running.reads import record_reads
 from engine.running.run import CellRun, Output, Run
+from engine.running.values import values_of
 
 
 @functools.cache
@@ -55,6 +56,7 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     module = types.ModuleType("__main__", experiment.docstring)
     module.__dict__.update({"__file__": str(experiment.path), "__builtins__": __builtins__})
     module.__dict__[RECORDER] = lambda cell, line: recorder.held.setdefault(cell, set()).add(line)
+    module.__dict__[FAILURES] = lambda cell, line: recorder.failed.setdefault(cell, set()).add(line)
     sys.modules["__main__"] = module
     sys.argv = [str(experiment.path)]
     sys.path.insert(0, str(experiment.path.parent))
@@ -88,17 +90,23 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
         faulthandler.cancel_dump_traceback_later()
         faulthandler.disable()
     seconds = cpu_seconds() - started
+    values = values_of(module.__dict__)
     os.chdir("/")
     shutil.rmtree(scratch, ignore_errors=True)
-    cells = tuple(CellRun(name, outputs, tuple(sorted(recorder.held.get(name, ())))) for name, outputs in ran)
-    return Run(cells, seconds, tuple(sorted(reads)), failure)
+    held, failed = recorder.held, recorder.failed
+    cells = tuple(
+        CellRun(name, outputs, tuple(sorted(held.get(name, ()))), tuple(sorted(failed.get(name, ()))))
+        for name, outputs in ran
+    )
+    return Run(cells, seconds, tuple(sorted(reads)), failure, values)
 
 
 def _run_cell(
     cell: Cell, experiment: Experiment, module: types.ModuleType, shell: Any, recorder: Recorder
 ) -> BaseException | None:
     """Run a cell and return what it raised. The value of a last bare expression is displayed, as in a notebook."""
-    tree = instrument(ast.parse(cell.source), cell.name)
+    going_on = [assertion.line for assertion in cell.assertions if assertion.label] if experiment.keeps_going else []
+    tree = instrument(ast.parse(cell.source), cell.name, going_on)
     ast.increment_lineno(tree, cell.line - 1)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     try:

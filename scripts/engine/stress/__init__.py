@@ -1,0 +1,26 @@
+"""Between results and pages: what claims survive. Changes that are declared, run on demand, and recorded."""
+
+from engine.stress.curve import stress_fragment
+from engine.stress.declaration import KINDS, Change, Declaration, declaration_path, read_declaration
+from engine.stress.record import Outcome, code_digest, is_of, read_record, record_path
+from engine.stress.run import stress, to_run
+from engine.stress.settings import CELL, settings_of, with_settings
+
+__all__ = [
+    "CELL",
+    "KINDS",
+    "Change",
+    "Declaration",
+    "Outcome",
+    "code_digest",
+    "declaration_path",
+    "is_of",
+    "read_declaration",
+    "read_record",
+    "record_path",
+    "settings_of",
+    "stress",
+    "stress_fragment",
+    "to_run",
+    "with_settings",
+]
