@@ -7,13 +7,16 @@ from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
 from engine.common.project import LABS, Project, find_root, load_project
+from engine.common.values import REFERENCE, NoSuchValueError, references, resolve
 
 __all__ = [
     "LABS",
+    "REFERENCE",
     "YAML_LOADER",
     "EngineError",
     "ExperimentError",
     "Memo",
+    "NoSuchValueError",
     "PageError",
     "Problem",
     "Project",
@@ -25,7 +28,9 @@ __all__ = [
     "find_root",
     "front_matter",
     "load_project",
+    "references",
     "remove_unfinished",
+    "resolve",
     "suggest",
     "table",
     "text",
