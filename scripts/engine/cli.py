@@ -11,7 +11,7 @@ from engine.build import build
 from engine.common import EngineError, Problem, Project, Reporter, UsageError, find_root, load_project
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import Pool, RemotePool
-from engine.stress import stress, to_run
+from engine.stress import SHARE, bite, share, stress, to_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if options.command == "stress":
             return _stress(project, options, reporter)
+        if options.command == "bite":
+            return _bite(project, options, reporter)
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
             for name, why in missing.items():
@@ -68,6 +70,13 @@ def _stress(project: Project, options: argparse.Namespace, reporter: Reporter) -
     count = stress(project, options.paths, force=options.force, jobs=options.jobs, reporter=reporter)
     print(f"完成：运行了 {count} 种设置，记录在 examples/ 里")
     return 0
+
+
+def _bite(project: Project, options: argparse.Namespace, reporter: Reporter) -> int:
+    """Try whether named assertions bite; return the exit status."""
+    bites, total = share(bite(project, options.paths, force=options.force, jobs=options.jobs, reporter=reporter))
+    print(f"{total} 条有名字的断言，{bites} 条咬得住" + (f"（{bites / total:.0%}）" if total else ""))
+    return 0 if bites >= SHARE * total else 1
 
 
 def describe(error: EngineError) -> str:
@@ -116,6 +125,16 @@ def _parser() -> argparse.ArgumentParser:
     stressed.add_argument("--check", action="store_true", help="只检查：记录是否完整；什么都不运行")
     stressed.add_argument("--explain", action="store_true", help="只列出要运行的改变；什么都不运行")
     stressed.add_argument("--jobs", type=_positive, metavar="N", help="同时运行几个；默认等于处理器核数")
+    biting = commands.add_parser(
+        "bite",
+        help="把实验改错，看有名字的断言会不会失败",
+        description="对每条有名字的断言，改喂给它的代码里的一个运算、符号、数或参数，直到它失败；记进 .bites.json。",
+    )
+    biting.add_argument(
+        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
+    )
+    biting.add_argument("--force", action="store_true", help="有记录也重新试")
+    biting.add_argument("--jobs", type=_positive, metavar="N", help="同时运行几个；默认等于处理器核数")
     related = commands.add_parser(
         "related",
         help="列出也许该互相链接的问题",

@@ -77,7 +77,8 @@ def instrument(tree: ast.Module, cell: str, going_on: Collection[int] = ()) -> a
     Args:
         tree: the cell.
         cell: its name.
-        going_on: lines of assertions whose failure is noted by ``FAILURES(cell, line)`` and does not end the run.
+        going_on: lines of assertions whose failure, or error, is noted by ``FAILURES(cell, line)`` and does not end
+            the run.
     """
     instrumented: ast.Module = _Instrument(cell, going_on).visit(tree)
     return ast.fix_missing_locations(instrumented)
@@ -97,7 +98,7 @@ class _Instrument(ast.NodeTransformer):
         held = self.call(RECORDER, node)
         if node.lineno not in self.going_on:
             return [node, held]
-        handler = ast.ExceptHandler(ast.Name("AssertionError", ast.Load()), None, [self.call(FAILURES, node)])
+        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [self.call(FAILURES, node)])
         return [ast.copy_location(ast.Try([node], [handler], [held], []), node)]
 
     def call(self, function: str, node: ast.stmt) -> ast.stmt:

@@ -25,7 +25,9 @@ class Cell:
         source: its code, without the header line.
         line: the line of the file on which `source` starts, from 1.
         raises: the exception it must raise, or None.
-        caption: what its figure shows, in one or two sentences, or None.
+        caption: what its figure shows, in a sentence, or None.
+        label: its name for readers, or None.
+        fold: what its code does, in one line, where the page shows the code folded; or None.
         assertions: what it asserts.
     """
 
@@ -34,6 +36,8 @@ class Cell:
     line: int
     raises: str | None = None
     caption: str | None = None
+    label: str | None = None
+    fold: str | None = None
     assertions: tuple[Assertion, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from engine.experiments.names import dotted_names, used_names
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _HEADER = re.compile(r"#\s*%%")
-_OPTIONS = ("raises", "caption", "timeout")
+_OPTIONS = ("raises", "caption", "timeout", "label", "fold")
 
 
 def parse_experiment(path: Path, examples: Path, memo: Memo | None = None) -> Experiment:
@@ -95,13 +95,20 @@ def _parse(text: str, name: str) -> dict[str, Any]:
             close = difflib.get_close_matches(option, _OPTIONS, 1)
             hint = f"是不是想写 {close[0]}？" if close else f"可用的选项：{'、'.join(_OPTIONS)}"
             problems.append(Problem(name, at, f"不认识单元选项“{option}”", hint))
-        for option, kind in (("raises", str), ("caption", str), ("timeout", (int, float))):
+        for option, kind in (
+            ("raises", str),
+            ("caption", str),
+            ("timeout", (int, float)),
+            ("label", str),
+            ("fold", str),
+        ):
             if option in options and (not isinstance(options[option], kind) or options[option] in ("", True)):
                 problems.append(Problem(name, at, f"选项 {option} 的值不对：{options[option]!r}"))
         timeout = options.get("timeout", timeout)
         source = raw.source.strip("\n")
         indent = next((i for i, line in enumerate(lines[at:]) if line.strip()), 0)
-        cells.append(Cell(title, source, at + 1 + indent, options.get("raises"), options.get("caption")))
+        words: dict[str, Any] = {option: options.get(option) for option in ("raises", "caption", "label", "fold")}
+        cells.append(Cell(title, source, at + 1 + indent, **words))
 
     for cell in cells[:-1]:
         if cell.raises:
@@ -126,6 +133,8 @@ def _parse(text: str, name: str) -> dict[str, Any]:
                 "line": cell.line,
                 "raises": cell.raises,
                 "caption": cell.caption,
+                "label": cell.label,
+                "fold": cell.fold,
                 "assertions": [[a.line, a.trivial, a.label] for a in find_assertions(cell.source, kinds)],
             }
             for cell in cells

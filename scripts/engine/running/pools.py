@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,7 +33,7 @@ class Pool(Protocol):
         """Drop what has not run, and kill what is running where that can be done."""
 
 
-def run_all(experiments: Sequence[Experiment], pool: Pool) -> Iterator[tuple[Experiment, Run]]:
+def run_all(experiments: Sequence[Experiment], pool: Pool) -> Generator[tuple[Experiment, Run], None, None]:
     """Run experiments in the order given and yield each with its run as it ends.
 
     A hang or a death is a run with a failure: nothing is raised but what the caller's own code raises. When the

@@ -140,17 +140,31 @@ def _complaint(change: Change, outcome: Outcome) -> tuple[str, str]:
     return f"“{change.name}”时其实成立：{still}", "把它移到 [[survives]]"
 
 
+def failed_labels(experiment: Experiment, run: Run) -> tuple[str, ...]:
+    """Return the names of the assertions of which one failed in a run that kept going."""
+    failed = {(cell.name, line) for cell in run.cells for line in cell.failed}
+    return tuple(label for label, places in _places(experiment).items() if places & failed)
+
+
+def held_labels(experiment: Experiment, run: Run) -> tuple[str, ...]:
+    """Return the names of the assertions that were reached and never failed."""
+    failed = {(cell.name, line) for cell in run.cells for line in cell.failed}
+    held = {(cell.name, line) for cell in run.cells for line in cell.held} - failed
+    return tuple(label for label, places in _places(experiment).items() if places <= held)
+
+
+def _places(experiment: Experiment) -> dict[str, set[tuple[str, int]]]:
+    """Return by label the cells and lines of its assertions."""
+    places: dict[str, set[tuple[str, int]]] = {}
+    for cell in experiment.cells:
+        for assertion in cell.assertions:
+            if assertion.label:
+                places.setdefault(assertion.label, set()).add((cell.name, assertion.line))
+    return places
+
+
 def _outcome(task: _Task, change: Change, run: Run) -> Outcome:
-    failed_at = {(cell.name, line) for cell in run.cells for line in cell.failed}
-    held_at = {(cell.name, line) for cell in run.cells for line in cell.held} - failed_at
-    held, failed = [], []
-    for cell in task.experiment.cells:
-        for label in cell.labels:
-            places = {(cell.name, a.line) for a in cell.assertions if a.label == label}
-            if places & failed_at:
-                failed.append(label)
-            elif places <= held_at:
-                held.append(label)
+    held, failed = held_labels(task.experiment, run), failed_labels(task.experiment, run)
     printed = "".join(
         output["text"] for cell in run.cells for output in cell.outputs if output["output_type"] == "stream"
     )
@@ -161,8 +175,8 @@ def _outcome(task: _Task, change: Change, run: Run) -> Outcome:
         kind=change.kind,
         settings=change.settings,
         code=task.code,
-        held=tuple(held),
-        failed=tuple(failed),
+        held=held,
+        failed=failed,
         error=_breakdown(run),
         effect=_effect(run.values.get(task.declaration.effect)),
         printed=plain(printed)[-PRINTED:],
