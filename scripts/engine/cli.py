@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from engine.build import build
 from engine.common import EngineError, Problem, Project, Reporter, UsageError, find_root, load_project
 from engine.inspect import likely_related, missing_results, record_durations
-from engine.running import Pool, RemotePool
+from engine.running import IDLE, Pool, RemotePool
 from engine.stress import SHARE, bite, share, stress, to_run
 
 
@@ -40,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.paths,
             force=options.force,
             shard=options.shard,
-            pool=_cluster(options.dask) if options.dask else None,
+            pool=_cluster(options.dask, options.idle) if options.dask else None,
             jobs=options.jobs,
             timeout=options.timeout,
+            idle=options.idle,
             reporter=reporter,
         )
         if options.record:
@@ -51,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(describe(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # we are ending: a second one could only cut that short
         print("已中断；执行完的实验都保存在缓存里，再运行一次会接着做", file=sys.stderr)
         return 130
     print(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
@@ -101,7 +105,19 @@ def _parser() -> argparse.ArgumentParser:
         "--record", action="store_true", help="把各实验的用时写进 examples/seconds.json：没有缓存时由它定先后"
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="同时执行几个实验；默认等于处理器核数")
-    run.add_argument("--timeout", type=float, metavar="秒", help="每个实验的时限，覆盖实验自己写的")
+    run.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="秒",
+        help="每个实验连同它的子进程可用的处理器时间，覆盖实验自己写的；机器忙、等待、睡眠都不算在内",
+    )
+    run.add_argument(
+        "--idle",
+        type=_seconds,
+        default=IDLE,
+        metavar="秒",
+        help=f"一个实验这么久既不计算也不结束（睡眠、死锁）就终止它；默认 {IDLE:g}。等处理器不算",
+    )
     run.add_argument(
         "--shard",
         type=_slice,
@@ -144,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _cluster(address: str) -> Callable[[Path], Pool]:
+def _cluster(address: str, idle: float) -> Callable[[Path], Pool]:
     """Return what makes a pool of the Dask cluster at `address`."""
     try:
         from distributed import Client
@@ -156,13 +172,20 @@ def _cluster(address: str) -> Callable[[Path], Pool]:
         raise UsageError(
             Problem("--dask", None, f"连不上 {address}：{error}", "调度器在运行吗？地址对吗？")
         ) from error
-    return lambda root: RemotePool(client.get_executor(pure=False), root)
+    return lambda root: RemotePool(client.get_executor(pure=False), root, idle)
 
 
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("至少是 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError("写一个大于 0 的秒数")
     return number
 
 

@@ -2,6 +2,7 @@
 
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
+from engine.common.machine import cores, memory
 from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
 from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
@@ -24,10 +25,12 @@ __all__ = [
     "RunError",
     "UsageError",
     "check_formulas",
+    "cores",
     "disk_errors",
     "find_root",
     "front_matter",
     "load_project",
+    "memory",
     "references",
     "remove_unfinished",
     "resolve",

@@ -71,7 +71,7 @@ class Experiment:
         text: the whole file, for download.
         docstring: the question, and what would refute its answer.
         cells: in order; at least one.
-        timeout: seconds it may take.
+        timeout: seconds of processor time that it and its children may take.
         imports: the dotted names of what it imports, anywhere in it.
         uses: the dotted names of what it uses of that, e.g. ``torch.nn.Conv2d``; ``.view`` for a method or attribute,
             ``drop_last=`` for an argument it gives by name.

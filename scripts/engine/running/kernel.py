@@ -7,7 +7,6 @@ and the process's memory limit, and gives nothing back.
 from __future__ import annotations
 
 import ast
-import faulthandler
 import functools
 import os
 import shutil
@@ -21,7 +20,7 @@ from typing import Any
 from engine.experiments import FAILURES, RECORDER, Cell, Experiment, instrument
 from engine.running import figures
 from engine.running.capture import Descriptors, Recorder, Stream, shell_of_cells
-from engine.running.limits import confine, cpu_seconds
+from engine.running.limits import confine, cpu_seconds, end_trail, leave_trail
 from engine.running.outcome import encodable, judge, relocated
 from engine.running.reads import record_reads
 from engine.running.run import CellRun, Output, Run
@@ -73,8 +72,7 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     with trail.open("w", buffering=1) as file:
-        faulthandler.enable(file)
-        faulthandler.dump_traceback_later(max(experiment.timeout - 1.0, experiment.timeout / 2), file=file)
+        leave_trail(file)
         for cell in experiment.cells:
             file.write(f"cell {cell.name} {cell.line}\n")
             error = _run_cell(cell, experiment, module, shell, recorder)
@@ -87,8 +85,7 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
             ran.append((cell.name, tuple(relocated(encodable(output), root) for output in recorder.take())))
             if failure:
                 break
-        faulthandler.cancel_dump_traceback_later()
-        faulthandler.disable()
+        end_trail()
     seconds = cpu_seconds() - started
     values = values_of(module.__dict__)
     os.chdir("/")
