@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.build import build
 from engine.common import EngineError, Problem, Reporter, UsageError, find_root, load_project
+from engine.experiments import is_time_limit
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import Pool, RemotePool
 
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "--record", action="store_true", help="把各实验的用时写进 examples/seconds.json：没有缓存时由它定先后"
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="同时执行几个实验；默认等于处理器核数")
-    run.add_argument("--timeout", type=float, metavar="秒", help="每个实验的时限，覆盖实验自己写的")
+    run.add_argument("--timeout", type=_seconds, metavar="秒", help="每个实验的时限，覆盖实验自己写的")
     run.add_argument(
         "--shard",
         type=_slice,
@@ -115,6 +116,16 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("至少是 1")
     return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not is_time_limit(seconds):
+        raise argparse.ArgumentTypeError("写成大于 0 的秒数，至多一个星期")
+    return seconds
 
 
 def _slice(text: str) -> tuple[int, int]:

@@ -1,7 +1,15 @@
 """First room: what an experiment is. Its file is read, its assertions are found, its key is computed."""
 
 from engine.experiments.assertions import RECORDER, Assertion, instrument
-from engine.experiments.experiment import DEFAULT_TIMEOUT, RESERVED, Cell, Experiment, Text, words_in_code
+from engine.experiments.experiment import (
+    DEFAULT_TIMEOUT,
+    RESERVED,
+    Cell,
+    Experiment,
+    Text,
+    is_time_limit,
+    words_in_code,
+)
 from engine.experiments.explain import reasons
 from engine.experiments.key import ingredients, key_of
 from engine.experiments.lab import Lab, page_metadata, read_lab
@@ -19,6 +27,7 @@ __all__ = [
     "Text",
     "ingredients",
     "instrument",
+    "is_time_limit",
     "key_of",
     "page_metadata",
     "parse_experiment",

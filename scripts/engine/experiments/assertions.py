@@ -11,6 +11,7 @@ import builtins
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 RECORDER = "__engine_assertion_held__"
 _IMPORTED, _CONSTANT, _COMPUTED = range(3)
@@ -46,12 +47,16 @@ def find_assertions(source: str, kinds: Kinds) -> tuple[Assertion, ...]:
 def instrument(tree: ast.Module, cell: str) -> ast.Module:
     """Return the tree of a cell with ``RECORDER(cell, line)`` called after each assertion; lines stay as they are."""
     instrumented: ast.Module = _Instrument(cell).visit(tree)
-    return ast.fix_missing_locations(instrumented)
+    return instrumented
 
 
 class _Instrument(ast.NodeTransformer):
     def __init__(self, cell: str) -> None:
         self.cell = cell
+
+    def visit(self, node: ast.AST) -> Any:
+        """Look into statements only: no expression holds one, and some are nested deeply."""
+        return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
         return [node, self.record(node)]
@@ -61,7 +66,8 @@ class _Instrument(ast.NodeTransformer):
 
     def record(self, node: ast.stmt) -> ast.stmt:
         arguments: list[ast.expr] = [ast.Constant(self.cell), ast.Constant(node.lineno)]
-        return ast.copy_location(ast.Expr(ast.Call(ast.Name(RECORDER, ast.Load()), arguments, [])), node)
+        call = ast.Expr(ast.Call(ast.Name(RECORDER, ast.Load()), arguments, []))
+        return ast.fix_missing_locations(ast.copy_location(call, node))
 
 
 def _testing_call(node: ast.Expr) -> ast.Call | None:
@@ -121,7 +127,7 @@ def _root(node: ast.expr) -> str | None:
 def _is_literal(node: ast.expr) -> bool:
     try:
         ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):  # no literal, one that cannot be a key, one nested too deeply
         return False
     return True
 

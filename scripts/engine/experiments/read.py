@@ -14,7 +14,7 @@ from engine.experiments.parse import parse_experiment
 
 def select(project: Project, only: Sequence[Path], shard: tuple[int, int] | None) -> list[Path]:
     """Return the experiments' files that are asked for, in order."""
-    every = sorted(path for path in project.examples.glob("*/*.py") if not path.name.startswith("_"))
+    every = sorted(path for path in project.examples.glob("*/*.py") if _may_be_experiment(path))
     if shard:
         number, of = shard
         every_of_shard = set(every[number - 1 :: of])
@@ -22,15 +22,26 @@ def select(project: Project, only: Sequence[Path], shard: tuple[int, int] | None
     if not only:
         return every
     chosen: set[Path] = set()
+    examples, docs = project.examples.resolve(), project.docs.resolve()  # either may be a link
     for path in only:
         wanted = path.resolve()
-        if wanted.is_relative_to(project.docs):
-            wanted = project.examples / wanted.relative_to(project.docs)
-        found = [p for p in every if p == wanted.with_suffix(".py") or p.is_relative_to(wanted)]
+        if wanted.is_relative_to(docs):
+            wanted = examples / wanted.relative_to(docs)
+        files = ((file, examples / file.relative_to(project.examples)) for file in every)
+        found = [file for file, p in files if p == wanted.with_suffix(".py") or p.is_relative_to(wanted)]
         if not found:
             raise UsageError(Problem(str(path), None, "这里没有实验", "给出 examples/ 或 docs/ 下的文件或文件夹"))
         chosen.update(found)
     return sorted(chosen)
+
+
+def _may_be_experiment(path: Path) -> bool:
+    """Whether a file is one: not a helper (``_name.py``), an editor's or a system's (``.name``), a folder, a pipe.
+
+    What has vanished, or is a link to nowhere, is one that cannot be read.
+    """
+    hidden = path.name.startswith(("_", ".")) or path.parent.name.startswith(".")
+    return not hidden and (path.is_file() or not path.exists())
 
 
 def read_experiments(

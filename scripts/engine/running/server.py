@@ -55,7 +55,10 @@ def libraries_imported(path: Path) -> set[str]:
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     What the libraries import when they are used is there too, where it takes long.
     """
-    text = path.read_text("utf-8", errors="replace")
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError:  # gone meanwhile: whoever reads it as an experiment says so
+        return set()
     imported: set[str] = set()
     for base, names, modules in _IMPORT.findall(text):
         listed = [name.split()[0] for name in (names or modules).split(",") if name.strip()]
