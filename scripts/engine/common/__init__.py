@@ -2,6 +2,7 @@
 
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
+from engine.common.inputs import LISTING, TREE, digest_of, namer
 from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
 from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
@@ -10,6 +11,8 @@ from engine.common.project import LABS, Project, find_root, load_project
 
 __all__ = [
     "LABS",
+    "LISTING",
+    "TREE",
     "YAML_LOADER",
     "EngineError",
     "ExperimentError",
@@ -21,10 +24,12 @@ __all__ = [
     "RunError",
     "UsageError",
     "check_formulas",
+    "digest_of",
     "disk_errors",
     "find_root",
     "front_matter",
     "load_project",
+    "namer",
     "remove_unfinished",
     "suggest",
     "table",

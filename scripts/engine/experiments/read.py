@@ -10,6 +10,7 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.key import key_of
 from engine.experiments.lab import Lab, read_lab
 from engine.experiments.parse import parse_experiment
+from engine.experiments.source import read_text
 
 
 def select(project: Project, only: Sequence[Path], shard: tuple[int, int] | None) -> list[Path]:
@@ -59,6 +60,17 @@ def read_experiments(
         else:
             experiments.append(experiment)
     return experiments, keys
+
+
+def current_key(experiment: Experiment, project: Project) -> str | None:
+    """Return an experiment's key as its file, and what it imports, are now; None where they cannot be read."""
+    try:
+        name = experiment.path.relative_to(project.root).as_posix()
+        if read_text(experiment.path, name) != experiment.text:
+            experiment = parse_experiment(experiment.path, project.examples)
+        return key_of(experiment)
+    except EngineError:
+        return None
 
 
 def read_labs(project: Project, experiments: Sequence[Experiment], problems: list[Problem]) -> dict[str, Lab]:

@@ -55,7 +55,7 @@ def run_isolated(
         if run is not None:
             return run
         what = _death(process.exitcode) if ready else f"超过了时限 {experiment.timeout:g} 秒"
-        return Run((), 0.0, (), _located(what, experiment, trail))
+        return Run((), 0.0, {}, _located(what, experiment, trail))
 
 
 def remove_leftovers() -> None:
@@ -89,7 +89,7 @@ def _child(writer: Any, experiment: Experiment, root: Path, trail: Path, memory:
     try:
         run = execute(experiment, root, trail, memory)
     except BaseException as error:  # the engine's own, or the machine's: a full disk, say
-        run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
+        run = Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}"))
     writer.send(run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: what each cell gave, CPU seconds, files of the project that it read, and the failure if any."""
+    """A finished run.
+
+    Attributes:
+        cells: what each gave.
+        seconds: CPU time.
+        reads: what it read of the project, by name, with the digest when it was read (see `engine.common.digest_of`).
+        failure: why it failed, if it did.
+    """
 
     cells: tuple[CellRun, ...]
     seconds: float
-    reads: tuple[str, ...]
+    reads: Mapping[str, str | None]
     failure: Failure | None = None

@@ -27,6 +27,7 @@ _PRELOAD = (
     "IPython.core.interactiveshell",
     "engine.running.kernel",
 )
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))", re.MULTILINE
 )
@@ -74,4 +75,9 @@ def libraries_imported(path: Path) -> set[str]:
 
 @functools.cache
 def _is_installed(top: str) -> bool:
-    return bool(top) and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is not None
+    """Whether a module is an installed library; what can be edited meanwhile, each experiment imports itself."""
+    if not top or top in sys.stdlib_module_names:
+        return False
+    spec = importlib.util.find_spec(top)
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return any(not _INSTALLED.isdisjoint(Path(place).parts) for place in places)
