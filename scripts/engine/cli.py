@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from engine.build import build
 from engine.common import EngineError, Problem, Project, Reporter, UsageError, find_root, load_project
+from engine.experiments import is_time_limit
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import IDLE, Pool, RemotePool
 from engine.stress import SHARE, bite, share, stress, to_run
@@ -183,10 +183,13 @@ def _positive(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not (number > 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError("写一个大于 0 的秒数")
-    return number
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not is_time_limit(seconds):
+        raise argparse.ArgumentTypeError("写成大于 0 的秒数，至多一个星期")
+    return seconds
 
 
 def _slice(text: str) -> tuple[int, int]:

@@ -351,7 +351,7 @@ def test_a_run_is_dropped_once_it_is_shown(tiny: Tiny) -> None:
     class Done:
         def submit(self, _: object) -> Future[Run]:
             future = Future[Run]()
-            future.set_result(Run((), 0.0, ()))
+            future.set_result(Run((), 0.0, {}))
             return future
 
         def __enter__(self) -> Done:

@@ -2,6 +2,7 @@
 
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
+from engine.common.inputs import LISTING, TREE, digest_of, namer
 from engine.common.machine import cores, memory
 from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
 from engine.common.markup import table, text, wrapped
@@ -12,7 +13,9 @@ from engine.common.values import REFERENCE, NoSuchValueError, references, resolv
 
 __all__ = [
     "LABS",
+    "LISTING",
     "REFERENCE",
+    "TREE",
     "YAML_LOADER",
     "EngineError",
     "ExperimentError",
@@ -26,11 +29,13 @@ __all__ = [
     "UsageError",
     "check_formulas",
     "cores",
+    "digest_of",
     "disk_errors",
     "find_root",
     "front_matter",
     "load_project",
     "memory",
+    "namer",
     "references",
     "remove_unfinished",
     "resolve",

@@ -14,6 +14,7 @@ import re
 import tokenize
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 RECORDER = "__engine_assertion_held__"
 FAILURES = "__engine_assertion_failed__"
@@ -88,6 +89,10 @@ class _Instrument(ast.NodeTransformer):
     def __init__(self, cell: str, going_on: Collection[int]) -> None:
         self.cell, self.going_on = cell, going_on
 
+    def visit(self, node: ast.AST) -> Any:
+        """Look into statements only: no expression holds one, and some are nested deeply."""
+        return node if isinstance(node, ast.expr) else super().visit(node)
+
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
         return self.recorded(node)
 
@@ -103,7 +108,8 @@ class _Instrument(ast.NodeTransformer):
 
     def call(self, function: str, node: ast.stmt) -> ast.stmt:
         arguments: list[ast.expr] = [ast.Constant(self.cell), ast.Constant(node.lineno)]
-        return ast.copy_location(ast.Expr(ast.Call(ast.Name(function, ast.Load()), arguments, [])), node)
+        expression = ast.Expr(ast.Call(ast.Name(function, ast.Load()), arguments, []))
+        return ast.fix_missing_locations(ast.copy_location(expression, node))
 
 
 def _testing_call(node: ast.Expr) -> ast.Call | None:
@@ -163,7 +169,7 @@ def _root(node: ast.expr) -> str | None:
 def _is_literal(node: ast.expr) -> bool:
     try:
         ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):  # no literal, one that cannot be a key, one nested too deeply
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""An experiment: a Python file in jupytext's percent format whose cells have names.
+"""An experiment: a Python file in the percent format whose cells have names.
 
 A lab is an experiment with text between its cells and a header in front; all others are explained by a page.
 """
@@ -12,8 +12,14 @@ from engine.common import LABS
 from engine.experiments.assertions import Assertion
 
 DEFAULT_TIMEOUT = 120.0
+_LONGEST_TIMEOUT = 7 * 86400
 # Fragments of these names are made by the engine beside the cells' own.
 RESERVED = frozenset({"claims", "stamp", "related", "foot"})
+
+
+def is_time_limit(value: object) -> bool:
+    """Whether a value is a number of seconds that can limit an experiment: above zero, at most a week."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LONGEST_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class Experiment:
         header: of a lab, the YAML in front of its cells.
         texts: of a lab, its Markdown cells.
         keeps_going: a run of it notes which named assertions fail, and goes on: see `engine.stress`.
+        reads: files and folders, relative to its own folder, that it says it reads.
     """
 
     id: str
@@ -91,6 +98,7 @@ class Experiment:
     header: str = ""
     texts: tuple[Text, ...] = ()
     keeps_going: bool = False
+    reads: tuple[str, ...] = ()
 
     @property
     def is_lab(self) -> bool:

@@ -118,4 +118,4 @@ def _result(request: Request) -> bytes:
         os.setsid()
         return pickle.dumps(execute(request.experiment, request.root, request.trail, request.memory))
     except BaseException as error:  # the engine's own, or the machine's: a full disk, say
-        return pickle.dumps(Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}")))
+        return pickle.dumps(Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}")))

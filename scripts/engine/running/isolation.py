@@ -49,11 +49,11 @@ def run_isolated(
         try:
             answer, verdict = _ask(request, watch)
         except ServerError as error:
-            return Run((), 0.0, (), Failure(None, f"没能执行：{error}"))
+            return Run((), 0.0, {}, Failure(None, f"没能执行：{error}"))
         with contextlib.suppress(Exception):  # what a half-sent or damaged pickle raises can be anything
             run: Run = pickle.loads(answer)
             return run
-        return Run((), 0.0, (), _located(_what(verdict, experiment), experiment, trail))
+        return Run((), 0.0, {}, _located(_what(verdict, experiment), experiment, trail))
 
 
 def _ask(request: Request, watch: Watch) -> tuple[bytes, Verdict | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import linecache
 import os
 import shutil
 import sys
@@ -17,6 +18,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from engine.common import digest_of, namer
 from engine.experiments import FAILURES, RECORDER, Cell, Experiment, instrument
 from engine.running import figures
 from engine.running.capture import Descriptors, Recorder, Stream, shell_of_cells
@@ -51,7 +53,10 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     recorder = Recorder()
     descriptors = Descriptors()
     sys.stdout, sys.stderr = Stream(recorder, "stdout", 1), Stream(recorder, "stderr", 2)
-    reads = record_reads(root)
+    reads = record_reads(str(root), str(experiment.path), str(trail.parent), namer(str(root)), digest_of)
+    # Tracebacks and inspect show the text that runs, whatever the file holds by then.
+    lines = [f"{line}\n" for line in experiment.text.split("\n")]
+    linecache.cache[str(experiment.path)] = len(experiment.text), None, lines, str(experiment.path)
     module = types.ModuleType("__main__", experiment.docstring)
     module.__dict__.update({"__file__": str(experiment.path), "__builtins__": __builtins__})
     module.__dict__[RECORDER] = lambda cell, line: recorder.held.setdefault(cell, set()).add(line)
@@ -95,7 +100,7 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
         CellRun(name, outputs, tuple(sorted(held.get(name, ()))), tuple(sorted(failed.get(name, ()))))
         for name, outputs in ran
     )
-    return Run(cells, seconds, tuple(sorted(reads)), failure, values)
+    return Run(cells, seconds, reads(), failure, values)
 
 
 def _run_cell(

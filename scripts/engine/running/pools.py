@@ -46,7 +46,7 @@ def run_all(experiments: Sequence[Experiment], pool: Pool) -> Generator[tuple[Ex
             try:
                 run = future.result()
             except Exception as error:  # the pool's own: no room for a temporary folder, a cluster that went away
-                run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
+                run = Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}"))
             yield experiment, run
 
 

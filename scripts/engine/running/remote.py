@@ -79,5 +79,5 @@ def run_parcel(parcel: Parcel, idle: float = IDLE) -> Run:
         if key_of(experiment) != parcel.key:
             made_of = ingredients(experiment)
             here = f"{made_of['machine']}，Python {made_of['python']}"
-            return Run((), 0.0, (), Failure(None, f"执行它的机器上，引擎或库的版本与这里不同（那里是 {here}）"))
+            return Run((), 0.0, {}, Failure(None, f"执行它的机器上，引擎或库的版本与这里不同（那里是 {here}）"))
         return run_isolated(experiment, root, memory_limit(cores()), idle)

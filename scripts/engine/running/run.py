@@ -43,13 +43,13 @@ class Run:
     Attributes:
         cells: what each gave.
         seconds: processor time.
-        reads: the files of the project that it read.
+        reads: what it read of the project, by name, with the digest when it was read (see `engine.common.digest_of`).
         failure: why it did not come to its end, or None.
         values: the numbers that it ended with, by their names in the experiment.
     """
 
     cells: tuple[CellRun, ...]
     seconds: float
-    reads: tuple[str, ...]
+    reads: Mapping[str, str | None]
     failure: Failure | None = None
     values: Mapping[str, Any] = field(default_factory=dict)

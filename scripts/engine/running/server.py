@@ -28,6 +28,7 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
     "from engine.running.forkserver import main; main(sys.argv[2:])"
 )
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))", re.MULTILINE
 )
@@ -195,7 +196,10 @@ def libraries_imported(path: Path) -> set[str]:
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     What the libraries import when they are used is there too, where it takes long.
     """
-    text = path.read_text("utf-8", errors="replace")
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError:  # gone meanwhile: whoever reads it as an experiment says so
+        return set()
     imported: set[str] = set()
     for base, names, modules in _IMPORT.findall(text):
         listed = [name.split()[0] for name in (names or modules).split(",") if name.strip()]
@@ -211,4 +215,9 @@ def libraries_imported(path: Path) -> set[str]:
 
 @functools.cache
 def _is_installed(top: str) -> bool:
-    return bool(top) and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is not None
+    """Whether a module is an installed library; what can be edited meanwhile, each experiment imports itself."""
+    if not top or top in sys.stdlib_module_names:
+        return False
+    spec = importlib.util.find_spec(top)
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return any(not _INSTALLED.isdisjoint(Path(place).parts) for place in places)
