@@ -1,6 +1,6 @@
 """Between results and pages: what claims survive. Changes that are declared, run on demand, and recorded."""
 
-from engine.stress.bite import SHARE, Bites, bite, read_bites, share
+from engine.stress.biting import SHARE, Bites, bite, read_bites, share
 from engine.stress.curve import stress_fragment
 from engine.stress.declaration import KINDS, Change, Declaration, declaration_path, read_declaration
 from engine.stress.record import Outcome, code_digest, is_of, read_record, record_path
