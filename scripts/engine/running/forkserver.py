@@ -37,6 +37,7 @@ class Request:
         trail: the file that is to say where it is; in a folder of its own.
         memory: bytes of address space it may add to what its process starts with.
         bounds: what it may take of time.
+        path: where it finds modules, as the client does now: the server may be older.
     """
 
     experiment: Experiment
@@ -44,6 +45,7 @@ class Request:
     trail: Path
     memory: int
     bounds: Bounds
+    path: Sequence[str]
 
 
 def main(modules: Sequence[str]) -> NoReturn:
@@ -116,6 +118,7 @@ def _result(request: Request) -> bytes:
 
     try:
         os.setsid()
+        sys.path[:] = request.path
         return pickle.dumps(execute(request.experiment, request.root, request.trail, request.memory))
     except BaseException as error:  # the engine's own, or the machine's: a full disk, say
         return pickle.dumps(Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}")))

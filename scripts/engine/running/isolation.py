@@ -14,7 +14,7 @@ from engine.experiments import Experiment
 from engine.running.folders import temporary_folder
 from engine.running.forkserver import Request
 from engine.running.run import Failure, Run
-from engine.running.server import ServerError, Watch, running_server
+from engine.running.server import ServerError, Watch, module_path, running_server
 from engine.running.supervisor import Bounds, Verdict, take_verdict
 
 IDLE = 120.0
@@ -45,7 +45,7 @@ def run_isolated(
     """
     with temporary_folder() as folder:
         trail = folder / "trail"
-        request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle))
+        request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle), module_path())
         try:
             answer, verdict = _ask(request, watch)
         except ServerError as error:

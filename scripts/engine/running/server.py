@@ -53,7 +53,6 @@ class Server:
         """
         self.modules = modules
         self._lock = threading.Lock()
-        path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100  # a Path would follow links
         with ExitStack() as stack:
             folder = stack.enter_context(temporary_folder())
             self._errors = stack.enter_context(tempfile.TemporaryFile())
@@ -62,7 +61,7 @@ class Server:
             with theirs:
                 self._process = subprocess.Popen(
                     # No flags of ours: with -O, assertions would not be tried.
-                    [sys.executable, "-c", _START, json.dumps(path), *modules],
+                    [sys.executable, "-c", _START, json.dumps(module_path()), *modules],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=self._errors,
@@ -136,6 +135,11 @@ class Server:
 
 _starting = threading.Lock()
 _server: Server | None = None
+
+
+def module_path() -> list[str]:
+    """Return where this process finds modules, for a process in another folder."""
+    return [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100  # a Path would follow links
 
 
 def start_server(paths: Iterable[Path]) -> None:
