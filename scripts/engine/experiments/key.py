@@ -28,10 +28,16 @@ from engine.experiments.names import dotted_names
 _ALWAYS = ("ipython", "matplotlib")
 _SHAPES_RESULTS = (
     "running/kernel",
+    "running/program",
     "running/capture",
+    "running/recorder",
+    "running/displays",
+    "running/plain_text",
     "running/outcome",
+    "running/machine",
     "running/limits",
     "running/figures",
+    "running/cjk_widths",
     "experiments/assertions",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import multiprocessing.connection
 import os
 import re
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiments import Experiment
+from engine.running.capture import last_words
 from engine.running.kernel import execute
+from engine.running.machine import without_machine
 from engine.running.run import Failure, Run
 from engine.running.server import start_server
 
@@ -55,7 +58,8 @@ def run_isolated(
         if run is not None:
             return run
         what = _death(process.exitcode) if ready else f"超过了时限 {experiment.timeout:g} 秒"
-        return Run((), 0.0, (), _located(what, experiment, trail))
+        said = without_machine(root, trail.parent)(last_words(trail.parent))
+        return Run((), 0.0, (), dataclasses.replace(_located(what, experiment, trail), traceback=said))
 
 
 def remove_leftovers() -> None:

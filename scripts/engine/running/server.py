@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from engine.running.program import callers_places
+
 # One thread each: the workers fill the cores. A fixed hash seed and backend: the same bytes on every run.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -71,4 +73,7 @@ def libraries_imported(path: Path) -> set[str]:
 
 @functools.cache
 def _is_installed(top: str) -> bool:
-    return bool(top) and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is not None
+    if not top or top in sys.stdlib_module_names or not (spec := importlib.util.find_spec(top)):
+        return False
+    places = [*(spec.submodule_search_locations or ()), spec.origin or ""]
+    return not any(str(Path(place).parent) in callers_places() for place in places)  # there experiments do not look
