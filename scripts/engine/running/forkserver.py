@@ -72,6 +72,7 @@ def main(modules: Sequence[str]) -> NoReturn:
 def _load(modules: Sequence[str]) -> None:
     """Import what experiments import, and make ready what they share."""
     gc.disable()  # loading leaves next to no garbage, and looking for it takes a third of the time
+    importlib.import_module("engine.running.figures").import_matplotlib()  # without the settings of whoever builds
     for module in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(module)

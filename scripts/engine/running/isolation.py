@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pickle
 import re
@@ -11,8 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.experiments import Experiment
+from engine.running.capture import last_words
 from engine.running.folders import temporary_folder
 from engine.running.forkserver import Request
+from engine.running.machine import without_machine
 from engine.running.run import Failure, Run
 from engine.running.server import ServerError, Watch, module_path, running_server
 from engine.running.supervisor import Bounds, Verdict, take_verdict
@@ -53,7 +56,9 @@ def run_isolated(
         with contextlib.suppress(Exception):  # what a half-sent or damaged pickle raises can be anything
             run: Run = pickle.loads(answer)
             return run
-        return Run((), 0.0, {}, _located(_what(verdict, experiment), experiment, trail))
+        said = without_machine(root, trail.parent)(last_words(trail.parent))
+        failure = _located(_what(verdict, experiment), experiment, trail)
+        return Run((), 0.0, {}, dataclasses.replace(failure, traceback=said))
 
 
 def _ask(request: Request, watch: Watch) -> tuple[bytes, Verdict | None]:

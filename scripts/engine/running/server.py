@@ -22,6 +22,7 @@ from pathlib import Path
 
 from engine.running.environment import environment_of_experiments
 from engine.running.folders import temporary_folder
+from engine.running.program import callers_places
 
 _PRELOAD = ("matplotlib.pyplot", "matplotlib.backends.backend_svg", "IPython.core.interactiveshell")
 _START = (
@@ -139,7 +140,8 @@ _server: Server | None = None
 
 def module_path() -> list[str]:
     """Return where this process finds modules, for a process in another folder."""
-    return [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100  # a Path would follow links
+    places = (place for place in sys.path if place not in callers_places())
+    return [os.path.abspath(place) for place in places]  # noqa: PTH100  # a Path would follow links
 
 
 def start_server(paths: Iterable[Path]) -> None:
