@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
+import engine.running as running_room
 from engine.experiments import key
 
 
@@ -93,6 +94,32 @@ def test_flips_with_python_the_machine_and_the_engine(tiny: Tiny, monkeypatch: p
             patch.setattr(module, name, lambda value=value: value)
             keys.append(tiny.key())
     assert len(set(keys)) == 4
+
+
+def test_flips_with_what_a_module_of_the_project_requires(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One beside the experiment, which imports relatively, and one that the project installs."""
+    monkeypatch.syspath_prepend(tiny.root / "scripts")
+    tiny.write("scripts/shared/__init__.py", "from .core import run\n")
+    tiny.write("scripts/shared/core.py", "from . import deep\nimport sklearn\n\ndef run(): ...\n")
+    tiny.write("scripts/shared/deep/__init__.py", "from ..other import x\n")
+    tiny.write("scripts/shared/other.py", "x = 1\n")
+    tiny.write("scripts/shared/unused.py", "x = 1\n")
+    tiny.example("# %% a\nfrom shared import run\n")
+    before = tiny.key()
+    real = key._version_and_requirements
+    with monkeypatch.context() as patch:
+        patch.setattr(key, "_version_and_requirements", lambda n: ("0.0", ()) if n == "scikit-learn" else real(n))
+        assert tiny.key() != before
+    tiny.write("scripts/shared/unused.py", "x = 2\n")
+    assert tiny.key() == before
+    tiny.write("scripts/shared/other.py", "x = 2\n")
+    assert tiny.key() != before
+
+
+def test_all_that_runs_an_experiment_is_in_the_engines_version() -> None:
+    names = {path.name for path in key.modules_that_shape_results()}
+    running = {path.name for path in Path(running_room.__file__).parent.iterdir() if path.is_file()}
+    assert names == running - {"pools.py", "remote.py"} | {"assertions.py"}
 
 
 def test_stays_with_clock_folder_user_and_other_experiments(

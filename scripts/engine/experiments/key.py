@@ -28,7 +28,11 @@ from engine.experiments.source import check_python, read_text
 # What every result depends on, whether or not the experiment imports it.
 _ALWAYS = ("ipython", "matplotlib")
 # All that runs an experiment shapes its result, but for where it runs.
+<<<<<<< HEAD
 _SHAPES_RESULTS = ("running/*.py", "running/*.ttf", "experiments/assertions.py")
+=======
+_SHAPES_RESULTS = ("running/*", "experiments/assertions.py")
+>>>>>>> experiments
 _WHERE = ("running/pools.py", "running/remote.py")
 
 
@@ -170,5 +174,5 @@ def engine_version() -> str:
 def modules_that_shape_results() -> list[Path]:
     """Return the engine's own files that are part of every key."""
     folder = Path(__file__).parents[1]
-    where = {folder / name for name in _WHERE}
-    return sorted({path for pattern in _SHAPES_RESULTS for path in folder.glob(pattern)} - where)
+    files = {path for pattern in _SHAPES_RESULTS for path in folder.glob(pattern) if path.is_file()}
+    return sorted(files - {folder / name for name in _WHERE})
