@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.build import build
+from engine.build import build, clean
 from engine.common import EngineError, Problem, Reporter, UsageError, find_root, load_project
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import Pool, RemotePool
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "related":
             for score, a, b in likely_related(project)[: options.count]:
                 print(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
+            return 0
+        if options.command == "clean":
+            clean(project, reporter)
             return 0
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
@@ -85,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         "--dask",
         metavar="地址",
         help="在现成的 Dask 集群上执行，例如 tcp://10.0.0.1:8786；先装 pip install -e '.[cluster]'",
+    )
+    commands.add_parser(
+        "clean",
+        help="删除生成的文件，保留缓存",
+        description="删除以前的构建写下的文件；手工放进去的、后来改过的和缓存都留着。",
     )
     related = commands.add_parser(
         "related",

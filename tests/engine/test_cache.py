@@ -57,21 +57,3 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tiny: Tiny) -> None:
     assert tiny.build().executed == ("04-a/sum",)
     assert "写不进缓存" in tiny.log.getvalue()
     assert (tiny.root / "build/fragments/04-a/sum/sum.md").exists()
-
-
-FOLDERS = (
-    ".cache/experiments/04-a/sum",
-    "build/fragments/04-a/sum",
-    "docs/assets/thumbnails/04-a",
-    "docs/downloads/04-a",
-    "docs/labs",
-    "docs/tags",
-)
-
-
-def test_no_half_written_file_stays(tiny: Tiny) -> None:
-    """A build that is killed has no time to remove what it was writing; the next one does, wherever it was."""
-    for folder in FOLDERS:
-        tiny.write(f"{folder}/.writing-k1l2", "hal")
-    tiny.build(only=[tiny.root / "examples"])
-    assert not list(tiny.root.rglob(".writing-*"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Reporter, RunError, disk_errors, write_all
+from engine.common import Problem, Project, Reporter, Written, guarded
 from engine.experiments import Experiment, Lab, ingredients, page_metadata
 from engine.results import render
 from engine.results.cache import Cache, Notebook, digest_of_file
@@ -21,14 +21,13 @@ class Results:
     Attributes:
         cache: the executed notebooks of this build and of earlier ones.
         facts: what is to be known of each run, by the experiment's id.
-        written: the files of all results, as text, which takes a fifth of what paths take.
     """
 
-    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem]) -> None:
-        """Write into `project`; `problems` is added to."""
+    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem], written: Written) -> None:
+        """Write into `project` by way of `written`; `problems` is added to."""
         self.cache = Cache(project.cache, project.root, reporter.log)
         self.facts: dict[str, Facts] = {}
-        self.written: set[str] = set()
+        self._written = written
         self._project, self._reporter, self._problems = project, reporter, problems
         self._keys: Mapping[str, str] = {}
         self._labs: Mapping[str, Lab] = {}
@@ -40,9 +39,13 @@ class Results:
         self._keys, self._labs = keys, labs
         missing = []
         for experiment in experiments:
-            if not force and (notebook := self.cache.load(experiment.id, keys[experiment.id])):
-                self._show(experiment, notebook)
-            else:
+            notebook = None
+            with guarded(self._problems, self._project.relative(experiment.path)):
+                if not force:
+                    notebook = self.cache.load(experiment.id, keys[experiment.id])
+                if notebook:
+                    self._show(experiment, notebook)
+            if not notebook:
                 missing.append(experiment)
         return self._longest_first(missing)
 
@@ -55,6 +58,10 @@ class Results:
             hint += f"{chr(10) if hint else ''}重现：engine run {name}　或　python {name}"
             self._problems.append(Problem(name, run.failure.line, run.failure.what, hint))
             return
+        with guarded(self._problems, name):
+            self._keep(experiment, run)
+
+    def _keep(self, experiment: Experiment, run: Run) -> None:
         key = self._keys[experiment.id]
         reads = {read: digest_of_file(self._project.root / read) for read in run.reads}
         notebook = notebook_of(experiment, run, key, ingredients(experiment), reads)
@@ -69,9 +76,8 @@ class Results:
 
     def _show(self, experiment: Experiment, notebook: Notebook) -> None:
         facts = self.facts[experiment.id] = facts_of(notebook)
-        made = _made_of_run(self._project, experiment, notebook, facts, self._labs.get(experiment.id), self._problems)
-        with disk_errors(self._project, self._problems):
-            self.written.update(write_all(made))
+        lab = self._labs.get(experiment.id)
+        self._written.write(_made_of_run(self._project, experiment, notebook, facts, lab, self._problems))
 
 
 def _made_of_run(
@@ -83,19 +89,19 @@ def _made_of_run(
     problems: list[Problem],
 ) -> Iterator[tuple[Path, str]]:
     """Make, one after another, what comes of one experiment's outputs: fragments, downloads, picture."""
-    folder = project.fragments / experiment.id
+    folder, name = project.fragments / experiment.id, project.relative(experiment.path)
+    found: list[Problem] = []
     for cell in experiment.cells:
-        try:
-            fragment = render.cell_fragment(cell, notebook, project.relative(experiment.path))
-        except RunError as error:
-            problems += error.problems
-            continue
-        if not experiment.is_lab:  # a lab's page is made from its notebook
+        fragment = None
+        with guarded(found, name, cell.line - 1):
+            fragment = render.cell_fragment(cell, notebook, name)
+        if fragment is not None and not experiment.is_lab:  # a lab's page is made from its notebook
             yield folder / f"{cell.name}.md", fragment
+    problems += found
     yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
     yield project.downloads / f"{experiment.id}.py", experiment.text
     yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
     if lab:
         yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
-    if picture := thumbnail(experiment, notebook):
+    if not found and (picture := thumbnail(experiment, notebook)):
         yield project.thumbnails / f"{experiment.id}.svg", picture
