@@ -3,26 +3,22 @@
 The engine's files lie in folders that hold others as well (a page in docs/tags, a data set in docs/downloads). Only
 what is on the list, and still is what the engine wrote there, is ever overwritten or deleted; what somebody else made
 or changed is kept and said. Through a link nothing is deleted: what lies behind it may be anybody's.
-
-The list is in lines of JSON: ``{"complete": …, "files": n}``, then n times ``[path, [SHA-256, …]]``, the state after
-the last build; then what a build has begun since, ``[path, [SHA-256], unfinished name]``, each before it is written.
-A build that is killed at any moment so leaves no file of its own that the next one does not know.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 from engine.common.errors import Problem
-from engine.common.files import disk_errors, is_unfinished, unfinished_name, write_atomically
+from engine.common.files import disk_errors, unfinished_name, write_atomically
 from engine.common.guard import guarded
+from engine.common.manifest import Manifest
 from engine.common.project import Project
 
 _AT_ONCE = 64
@@ -45,40 +41,35 @@ class Written:
     def __init__(self, project: Project, log: Callable[[str], None], problems: list[Problem]) -> None:
         """Read the list; `problems` is added to, `log` told of what is removed or kept."""
         self._project, self._log, self._problems = project, log, problems
-        self._digests: dict[str, list[str]] = {}
+        self._manifest = Manifest(project, log)
         self._now: set[str] = set()
         self._links: dict[Path, bool] = {}
         self._replaced = 0
-        self._begun = self._changed = False
-        # Without a list, an earlier version's build or one whose list is lost may have left files that are not on it.
-        self._complete = not (project.cache.is_dir() or project.fragments.is_dir())
-        self._read()
+        for path in (project.root / name for name in self._manifest.unfinished):
+            if not self._behind_link(path):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def write(self, files: Iterable[tuple[Path, str]]) -> None:
         """Write files where they are not what they should be; each that must not be written is a problem."""
-        with disk_errors(self._project, self._problems):
-            differing: list[_File] = []
+        differing: list[_File] = []
+        try:
             for path, text in files:
                 name = self._name(path)
                 self._now.add(name)
-                with guarded(self._problems, name):
-                    content = text.encode()
-                    digest = hashlib.sha256(content).hexdigest()
-                    if _content(path) != content:
-                        if self._may_write(path, name):
-                            differing.append(_File(path, name, digest, unfinished_name(), content))
-                    elif self._digests.get(name) != [digest] and not path.is_symlink():
-                        differing.append(_File(path, name, digest))
+                with guarded(self._problems, name), disk_errors(self._project, self._problems):
+                    differing += self._differing(path, name, text.encode())
                 if len(differing) == _AT_ONCE:
                     self._write(differing)
                     differing = []
+        finally:  # even if the next one could not be made
             self._write(differing)
 
     def remove_stale(self) -> None:
         """Remove what earlier builds wrote and this one, which was of all, did not: renamed cells, deleted pages."""
-        self._remove([name for name in self._digests if name not in self._now])
-        if not self._complete:
-            self._complete = self._changed = True
+        self._remove([name for name in self._manifest.digests if name not in self._now])
+        if not self._manifest.complete:
+            self._manifest.complete = self._manifest.changed = True
             if unknown := self._unknown():
                 self._log(
                     f"第一次列出生成的文件（{self._name(self._project.written)}）。"
@@ -88,10 +79,10 @@ class Written:
 
     def remove_all(self) -> int:
         """Remove all that earlier builds wrote, but for what somebody has changed since; return how many files."""
-        removed = self._remove(list(self._digests))
+        removed = self._remove(list(self._manifest.digests))
         with disk_errors(self._project, self._problems):
-            if self._digests:
-                self._save()
+            if self._manifest.digests:
+                self._manifest.save()
             else:
                 self._project.written.unlink(missing_ok=True)
         return removed
@@ -107,16 +98,27 @@ class Written:
         if self._replaced:
             folder = self._name(self._project.fragments.parent / "replaced")
             self._log(f"没有清单说明是谁写的 {self._replaced} 个旧文件换成了新的，旧的移到了 {folder}/")
-        if self._changed:
+        if self._manifest.changed:
             with disk_errors(self._project, self._problems):
-                self._save()
+                self._manifest.save()
+
+    def _differing(self, path: Path, name: str, content: bytes) -> Iterator[_File]:
+        """Yield what is to be done about a file, if anything."""
+        digest = hashlib.sha256(content).hexdigest()
+        if _content(path) != content:
+            if self._may_write(path, name):
+                yield _File(path, name, digest, unfinished_name(), content)
+        elif self._manifest.digests.get(name) != [digest] and not path.is_symlink():
+            yield _File(path, name, digest)
 
     def _write(self, files: list[_File]) -> None:
-        self._begin([[file.name, [file.digest], file.unfinished] for file in files])
-        for file in files:
-            if file.unfinished:
-                write_atomically(file.path, file.content, file.unfinished)
-            self._digests[file.name] = [file.digest]
+        with disk_errors(self._project, self._problems):
+            self._manifest.begin([(file.name, file.digest, file.unfinished) for file in files])
+            for file in files:
+                with disk_errors(self._project, self._problems):
+                    if file.unfinished:
+                        write_atomically(file.path, file.content, file.unfinished)
+                    self._manifest.digests[file.name] = [file.digest]
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._project.root).as_posix()
@@ -135,12 +137,12 @@ class Written:
             return False
         if not os.path.lexists(path):
             return True
-        known = self._digests.get(name, [])
+        known = self._manifest.digests.get(name, [])
         if not path.is_symlink() and _digest(path) in known:
             return True
         if known:
             self._problem(path, "引擎写的这个文件后来被改过，没有覆盖它", f"改动要写在它的来源里；{hint}")
-        elif self._complete or path.is_symlink() or self._behind_link(path):
+        elif self._manifest.complete or path.is_symlink() or self._behind_link(path):
             self._problem(path, "这里要写一个生成的文件，而现有的不是引擎写的，没有覆盖它", hint)
         else:
             self._replace(path, name)
@@ -167,18 +169,18 @@ class Written:
         removed, kept = 0, []
         with disk_errors(self._project, self._problems):
             for name in names:
-                path = self._project.root / name
+                path, known = self._project.root / name, self._manifest.digests[name]
                 if self._behind_link(path):
                     continue
                 if not path.is_symlink() and (digest := _digest(path)):
-                    if digest in self._digests[name]:
+                    if digest in known:
                         path.unlink()
                         self._remove_empty(path.parent)
                         removed += 1
                     else:
                         kept.append(name)
-                del self._digests[name]
-                self._changed = True
+                del self._manifest.digests[name]
+                self._manifest.changed = True
         if removed:
             self._log(f"删除了 {removed} 个以前生成、现在不要的文件")
         if kept:
@@ -203,61 +205,7 @@ class Written:
         """Return the files in the engine's folders that are not on the list; labs/ has files of others by design."""
         tops = [self._project.fragments, self._project.downloads, self._project.tag_pages, self._project.thumbnails]
         found = (Path(folder, file) for top in tops for folder, _, files in os.walk(top) for file in files)
-        return sorted(name for path in found if (name := self._name(path)) not in self._digests)
-
-    def _begin(self, lines: list[list[object]]) -> None:
-        """Put on the list what is about to be written, so that it is there even if we are killed on the way."""
-        if not lines:
-            return
-        if not self._begun:
-            self._save()
-            self._begun = True
-        self._changed = True
-        with self._project.written.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        for name, digests, _ in lines:
-            assert isinstance(name, str)
-            assert isinstance(digests, list)
-            self._digests[name] = [*self._digests.get(name, []), *digests]
-
-    def _save(self) -> None:
-        head: dict[str, object] = {"complete": self._complete, "files": len(self._digests)}
-        lines = [head, *([name, digests] for name, digests in sorted(self._digests.items()))]
-        content = "".join(json.dumps(line) + "\n" for line in lines)
-        path = self._project.written
-        unfinished = path.with_name(f"{path.name}.new")
-        unfinished.unlink(missing_ok=True)  # of a build that was killed
-        write_atomically(path, content.encode(), unfinished.name)
-        self._changed = False
-
-    def _read(self) -> None:
-        try:
-            lines = self._project.written.read_bytes().decode().split("\n")
-            head = json.loads(lines[0])
-            complete, count = bool(head["complete"]), int(head["files"])
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            self._log(f".written.jsonl 读不出来（{error}）；生成的文件要重新认一遍，一个也不删")
-            return
-        self._complete = complete
-        for number, line in enumerate(lines[1:], 1):
-            try:
-                name, digests, *unfinished = json.loads(line)
-                parts = PurePosixPath(name).parts
-            except (ValueError, TypeError):  # the last line of a build that was killed
-                continue
-            path = self._project.root / name
-            if ".." in parts or not any(path.is_relative_to(folder) for folder in self._project.made):
-                continue
-            self._digests[name] = [*self._digests.get(name, []), *digests]
-            if number > count:
-                self._changed = True
-                if unfinished and is_unfinished(unfinished[0]) and not self._behind_link(path):
-                    with contextlib.suppress(OSError):
-                        path.with_name(unfinished[0]).unlink()
+        return sorted(name for path in found if (name := self._name(path)) not in self._manifest.digests)
 
 
 def _content(path: Path) -> bytes | None:

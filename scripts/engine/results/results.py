@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Reporter, Written, guarded
+from engine.common import Problem, Project, Reporter, RunError, Written, guarded
 from engine.experiments import Experiment, Lab, ingredients, page_metadata
 from engine.results import render
 from engine.results.cache import Cache, Notebook, digest_of_file
 from engine.results.durations import read_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
+from engine.results.outputs import storable
 from engine.results.thumbnail import thumbnail
 from engine.running import Run
 
@@ -62,6 +64,7 @@ class Results:
             self._keep(experiment, run)
 
     def _keep(self, experiment: Experiment, run: Run) -> None:
+        run = _storable(experiment, run, self._project.relative(experiment.path))
         key = self._keys[experiment.id]
         reads = {read: digest_of_file(self._project.root / read) for read in run.reads}
         notebook = notebook_of(experiment, run, key, ingredients(experiment), reads)
@@ -80,6 +83,28 @@ class Results:
         self._written.write(_made_of_run(self._project, experiment, notebook, facts, lab, self._problems))
 
 
+def _storable(experiment: Experiment, run: Run, name: str) -> Run:
+    """Return a run with its outputs as a notebook holds them.
+
+    Raises:
+        RunError: those that it cannot hold.
+    """
+    problems = []
+    cells = []
+    for cell, gave in zip(experiment.cells, run.cells, strict=True):
+        outputs = []
+        for output in gave.outputs:
+            try:
+                outputs.append(storable(output))
+            except ValueError as error:
+                what = f"单元 {cell.name} 显示的东西存不进笔记本：{error}"
+                problems.append(Problem(name, cell.line, what, "用 print 打印它的值，或者换一种显示"))
+        cells.append(dataclasses.replace(gave, outputs=tuple(outputs)))
+    if problems:
+        raise RunError(problems)
+    return dataclasses.replace(run, cells=tuple(cells))
+
+
 def _made_of_run(
     project: Project,
     experiment: Experiment,
@@ -91,17 +116,18 @@ def _made_of_run(
     """Make, one after another, what comes of one experiment's outputs: fragments, downloads, picture."""
     folder, name = project.fragments / experiment.id, project.relative(experiment.path)
     found: list[Problem] = []
-    for cell in experiment.cells:
-        fragment = None
-        with guarded(found, name, cell.line - 1):
-            fragment = render.cell_fragment(cell, notebook, name)
-        if fragment is not None and not experiment.is_lab:  # a lab's page is made from its notebook
-            yield folder / f"{cell.name}.md", fragment
-    problems += found
-    yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
-    yield project.downloads / f"{experiment.id}.py", experiment.text
-    yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
-    if lab:
-        yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
-    if not found and (picture := thumbnail(experiment, notebook)):
-        yield project.thumbnails / f"{experiment.id}.svg", picture
+    with guarded(problems, name):
+        for cell in experiment.cells:
+            fragment = None
+            with guarded(found, name, cell.line - 1):
+                fragment = render.cell_fragment(cell, notebook, name)
+            if fragment is not None and not experiment.is_lab:  # a lab's page is made from its notebook
+                yield folder / f"{cell.name}.md", fragment
+        problems += found
+        yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
+        yield project.downloads / f"{experiment.id}.py", experiment.text
+        yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
+        if lab:
+            yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
+        if not found and (picture := thumbnail(experiment, notebook)):
+            yield project.thumbnails / f"{experiment.id}.svg", picture
