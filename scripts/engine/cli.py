@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.build import build, clean
-from engine.common import EngineError, Problem, Reporter, UsageError, find_root, load_project
+from engine.common import (
+    EngineError,
+    Problem,
+    Reporter,
+    Unfailing,
+    UsageError,
+    find_root,
+    load_project,
+)
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import Pool, RemotePool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 all well, 1 something to mend, 2 usage, 130 interrupted."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    reporter = Reporter()
+    """Run the command line; return the exit status: 0 all well, 1 something to mend, 2 usage, 130 interrupted.
+
+    1 as well if what there is to say could not be said: a full disk, a pipe that nobody reads.
+    """
+    out, err = Unfailing(sys.stdout), Unfailing(sys.stderr)
+    try:
+        status = _run(_parser().parse_args(arguments), out, err)
+    except SystemExit as end:  # usage, help
+        status = int(end.code or 0)
+    out.flush()
+    err.flush()
+    return status or int(out.lost or err.lost)
+
+
+def _run(options: argparse.Namespace, out: Unfailing, err: Unfailing) -> int:
+    say, complain = functools.partial(print, file=out), functools.partial(print, file=err)
+    reporter = Reporter(err)
     try:
         project = load_project(find_root(Path.cwd()))
         if options.command == "related":
             for score, a, b in likely_related(project)[: options.count]:
-                print(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
+                say(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
             return 0
         if options.command == "clean":
             clean(project, reporter)
@@ -30,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
             for name, why in missing.items():
-                print(f"需要执行：{name}" + (f"：{'；'.join(why)}" if options.explain else ""))
-            print("缓存完整，没有要执行的实验" if not missing else f"共 {len(missing)} 个实验需要执行：engine run")
+                say(f"需要执行：{name}" + (f"：{'；'.join(why)}" if options.explain else ""))
+            say("缓存完整，没有要执行的实验" if not missing else f"共 {len(missing)} 个实验需要执行：engine run")
             return 1 if missing and options.check else 0
         result = build(
             project,
@@ -46,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.record:
             record_durations(project)
     except EngineError as error:
-        print(describe(error), file=sys.stderr)
+        complain(describe(error))
         return 1
     except KeyboardInterrupt:
-        print("已中断；执行完的实验都保存在缓存里，再运行一次会接着做", file=sys.stderr)
+        complain("已中断；执行完的实验都保存在缓存里，再运行一次会接着做")
         return 130
-    print(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
+    say(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
     return 0
 
 

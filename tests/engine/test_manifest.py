@@ -297,6 +297,7 @@ def test_a_list_that_somebody_tampered_with_reaches_nothing_else(tiny: Tiny) -> 
         '{"a": 1}',
         "7",
     ]
+    lines += [json.dumps(["docs/tags/a.md", [], other]) for other in ("../../examples/04-a/sum.py", 3, "sum.py")]
     listed.write_text("\n".join(lines), "utf-8")
     assert tiny.problems() == ()
     assert (tiny.root / "examples/04-a/sum.py").read_text("utf-8") == EXAMPLE

@@ -9,6 +9,7 @@ from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
 from engine.common.project import LABS, Project, find_root, load_project
+from engine.common.streams import Unfailing
 from engine.common.written import Written
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Project",
     "Reporter",
     "RunError",
+    "Unfailing",
     "UsageError",
     "Written",
     "check_formulas",

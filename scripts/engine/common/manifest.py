@@ -1,8 +1,8 @@
 """The list of the files that the engine made in a project.
 
 In lines of JSON: ``{"complete": …, "files": n}``, then n times ``[path, [SHA-256, …]]``, the state after the last
-build; then what a build has begun since, ``[path, [SHA-256], unfinished name]``, each before it is written: so a build
-that is killed at any moment leaves no file that the next one does not know.
+build; then what a build has begun since, ``[path, [SHA-256], unfinished name]``, each before it is written. A build
+may so be killed at any moment: the next one knows all that it left.
 """
 
 from __future__ import annotations
