@@ -85,6 +85,7 @@ def build(
         write_pages(project, experiments, ran, results.facts, problems, whole, written)
         if whole and not problems:
             written.remove_stale()
+            results.cache.forget({experiment.id for experiment in experiments})
     if problems:
         raise EngineError(sorted(problems, key=lambda problem: (problem.path, problem.line or 0)))
     return Result(tuple(e.id for e in missing), cached)
