@@ -27,7 +27,7 @@ bench: $(VENV)/.installed .bench/venv/.installed  ## 与同类工具比较速度
 	PYTHONPATH=scripts $(BIN)/python -m bench $(BENCH)
 
 clean:  ## 删除生成的一切，保留缓存、虚拟环境和手工放进去的文件
-	rm -rf site docs/assets/fonts
+	rm -rf site docs/assets/fonts/math.woff2 docs/assets/fonts/math.recipe
 	@if [ -x $(BIN)/engine ]; then $(BIN)/engine clean; else echo "没有 $(BIN)/engine：先 make run，才知道哪些文件是生成的"; exit 1; fi
 
 help:

@@ -29,6 +29,14 @@ def published(data: str, metadata: str = "{'title': '图'}", options: str = ' ca
     return f"# %% a{options}\nfrom IPython.display import publish_display_data\npublish_display_data({data}, {metadata})\n"
 
 
+@pytest.mark.parametrize("docstring", ["b'bytes'", "5", "1j", "..."])
+def test_a_docstring_that_is_no_text_is_a_problem_or_none(tiny: Tiny, docstring: str) -> None:
+    tiny.example(f"{docstring}\n\n# %% a\nx = 1\n", "strange")
+    tiny.example("# %% a\nprint('还在')\n", "well")
+    assert {problem.path for problem in tiny.problems(only=[tiny.root / "examples"])} <= {"examples/04-a/strange.py"}
+    assert "还在" in tiny.fragment("a", "well")
+
+
 # What a library may give as rich output, and a word of what is said of it.
 BROKEN = {
     "a number as text": (published("{'text/plain': 5}"), "text/plain 应该是文字，却是 int"),
