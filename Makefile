@@ -27,8 +27,9 @@ test: install  ## 代码检查与全部测试
 bench: install .bench/venv/.installed  ## 与同类工具比较速度；要半小时以上，机器上不要做别的事
 	PYTHONPATH=scripts $(BIN)/python -m bench $(BENCH)
 
-clean:  ## 删除生成的一切，保留缓存与虚拟环境
-	rm -rf build site docs/downloads docs/tags docs/labs/*.ipynb docs/assets/thumbnails docs/assets/fonts
+clean:  ## 删除生成的一切，保留缓存、虚拟环境和手工放进去的文件
+	rm -rf site docs/assets/fonts/math.woff2 docs/assets/fonts/math.recipe
+	@if [ -x $(BIN)/engine ]; then $(BIN)/engine clean; else echo "没有 $(BIN)/engine：先 make run，才知道哪些文件是生成的"; exit 1; fi
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

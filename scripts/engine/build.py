@@ -6,15 +6,12 @@ either case.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.common import EngineError, Memo, Problem, Project, Reporter, disk_errors, remove_unfinished
+from engine.common import EngineError, Memo, Problem, Project, Reporter, Written, one_at_a_time, remove_unfinished
 from engine.experiments import read_experiments, read_labs, select
 from engine.pages import write_pages
 from engine.results import Results
@@ -62,9 +59,9 @@ def build(
     """
     reporter = reporter or Reporter()
     problems: list[Problem] = []
-    with _one_at_a_time(project, reporter):
+    with one_at_a_time(project.lock, reporter.log), reporter, Written(project, reporter.log, problems) as written:
         remove_unfinished(project)
-        results = Results(project, reporter, problems)
+        results = Results(project, reporter, problems, written)
         paths = select(project, only, shard)
         whole = not only and not shard
         if pool is None and (new := [p for p in paths if force or not results.cache.knows(project.id_of(p))]):
@@ -88,11 +85,11 @@ def build(
             for experiment, run in run_all(missing, workers):
                 results.take(experiment, run)
 
-        with disk_errors(project, problems):
-            ran = [lab for lab in labs.values() if lab.id in results.facts]
-            written = write_pages(project, experiments, ran, results.facts, problems, whole)
-            if whole and not problems:
-                _remove_stale(project, results.written | written)
+        ran = [lab for lab in labs.values() if lab.id in results.facts]
+        write_pages(project, experiments, ran, results.facts, problems, whole, written)
+        if whole and not problems:
+            written.remove_stale()
+            results.cache.forget({experiment.id for experiment in experiments})
     if problems:
         raise EngineError(sorted(problems, key=lambda problem: (problem.path, problem.line or 0)))
     return Result(tuple(e.id for e in missing), cached)
@@ -103,35 +100,15 @@ def warm_up(project: Project) -> None:
     start_server(select(project, (), None))
 
 
-@contextlib.contextmanager
-def _one_at_a_time(project: Project, reporter: Reporter) -> Iterator[None]:
-    """Wait for another build of the same checkout: what it executes need not be executed twice."""
-    path = project.cache.parent / "lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError:  # a read-only checkout can still be rendered elsewhere, and two builds never harm each other
-        yield
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reporter.log("另一个构建正在进行，等它结束……")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with reporter:
-            yield
+def clean(project: Project, reporter: Reporter) -> int:
+    """Remove the files that builds wrote, but not what is kept between builds; return how many.
 
-
-def _remove_stale(project: Project, written: set[str]) -> None:
-    """Remove what earlier builds wrote and this one did not: renamed cells, deleted questions."""
-    for top in (project.fragments, project.downloads, project.tag_pages, project.thumbnails):
-        for folder, _, names in os.walk(top, topdown=False):
-            for path in (Path(folder, name) for name in names):
-                if str(path) not in written:
-                    path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # not empty
-                Path(folder).rmdir()
-    for path in project.notebooks.glob("*.ipynb"):
-        if str(path) not in written:
-            path.unlink(missing_ok=True)
+    Raises:
+        EngineError: some cannot be removed.
+    """
+    problems: list[Problem] = []
+    with one_at_a_time(project.lock, reporter.log):
+        removed = Written(project, reporter.log, problems).remove_all()
+    if problems:
+        raise EngineError(problems)
+    return removed

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.build import build
-from engine.common import EngineError, Problem, Project, Reporter, UsageError, find_root, load_project
+from engine.build import build, clean
+from engine.common import (
+    EngineError,
+    Problem,
+    Project,
+    Reporter,
+    Unfailing,
+    UsageError,
+    find_root,
+    load_project,
+)
 from engine.experiments import is_time_limit
 from engine.inspect import likely_related, missing_results, record_durations
 from engine.running import IDLE, Pool, RemotePool
@@ -17,15 +27,31 @@ from engine.stress import SHARE, bite, share, stress, to_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 all well, 1 something to mend, 2 usage, 130 interrupted."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    reporter = Reporter()
+    """Run the command line; return the exit status: 0 all well, 1 something to mend, 2 usage, 130 interrupted.
+
+    1 as well if what there is to say could not be said: a full disk, a pipe that nobody reads.
+    """
+    out, err = Unfailing(sys.stdout), Unfailing(sys.stderr)
+    try:
+        status = _run(_parser().parse_args(arguments), out, err)
+    except SystemExit as end:  # usage, help
+        status = int(end.code or 0)
+    out.flush()
+    err.flush()
+    return status or int(out.lost or err.lost)
+
+
+def _run(options: argparse.Namespace, out: Unfailing, err: Unfailing) -> int:
+    say, complain = functools.partial(print, file=out), functools.partial(print, file=err)
+    reporter = Reporter(err)
     try:
         project = load_project(find_root(Path.cwd()))
         if options.command == "related":
             for score, a, b in likely_related(project)[: options.count]:
-                print(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
+                say(f"{score:5.1f}　{a.qa} {a.title}　↔　{b.qa} {b.title}")
+            return 0
+        if options.command == "clean":
+            clean(project, reporter)
             return 0
         if options.command == "stress":
             return _stress(project, options, reporter)
@@ -34,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check or options.explain:
             missing = missing_results(project, options.paths, shard=options.shard, reporter=reporter)
             for name, why in missing.items():
-                print(f"需要执行：{name}" + (f"：{'；'.join(why)}" if options.explain else ""))
-            print("缓存完整，没有要执行的实验" if not missing else f"共 {len(missing)} 个实验需要执行：engine run")
+                say(f"需要执行：{name}" + (f"：{'；'.join(why)}" if options.explain else ""))
+            say("缓存完整，没有要执行的实验" if not missing else f"共 {len(missing)} 个实验需要执行：engine run")
             return 1 if missing and options.check else 0
         result = build(
             project,
@@ -51,13 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.record:
             record_durations(project)
     except EngineError as error:
-        print(describe(error), file=sys.stderr)
+        complain(describe(error))
         return 1
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # we are ending: a second one could only cut that short
-        print("已中断；执行完的实验都保存在缓存里，再运行一次会接着做", file=sys.stderr)
+        complain("已中断；执行完的实验都保存在缓存里，再运行一次会接着做")
         return 130
-    print(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
+    say(f"完成：执行了 {len(result.executed)} 个实验，{len(result.cached)} 个取自缓存")
     return 0
 
 
@@ -151,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     biting.add_argument("--force", action="store_true", help="有记录也重新试")
     biting.add_argument("--jobs", type=_positive, metavar="N", help="同时运行几个；默认等于处理器核数")
+    commands.add_parser(
+        "clean",
+        help="删除生成的文件，保留缓存",
+        description="删除以前的构建写下的文件；手工放进去的、后来改过的和缓存都留着。",
+    )
     related = commands.add_parser(
         "related",
         help="列出也许该互相链接的问题",

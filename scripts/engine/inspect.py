@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engine.common import EngineError, Memo, Problem, Project, Reporter
+from engine.common import EngineError, Memo, Problem, Project, Reporter, guarded
 from engine.experiments import Experiment, ingredients, read_experiments, reasons, select
 from engine.pages import Page, check_entry, entries_of, read_pages, read_terms
 from engine.pages import likely_related as most_alike
@@ -30,7 +30,8 @@ def missing_results(
     selected = [e.id for e in experiments] if only or shard else None
     pages = list(read_pages(project, selected, problems))
     for entry in entries_of(pages, experiments, facts):
-        problems += check_entry(entry)
+        with guarded(problems, entry.page.path):
+            problems += check_entry(entry)
     if problems:
         raise EngineError(problems)
     return {e.id: _why(e, cache) for e in experiments if e.id not in facts}
@@ -72,5 +73,9 @@ def _cached(
 ) -> tuple[list[Experiment], dict[str, Facts]]:
     """Return the experiments that can be read, and by id what is known of the runs; nothing is executed."""
     experiments, keys = read_experiments(project, paths, problems, Memo(project.memo))
-    loaded = ((e.id, cache.load(e.id, keys[e.id])) for e in experiments)
-    return experiments, {id_: facts_of(notebook) for id_, notebook in loaded if notebook}
+    facts = {}
+    for experiment in experiments:
+        with guarded(problems, project.relative(experiment.path)):
+            if notebook := cache.load(experiment.id, keys[experiment.id]):
+                facts[experiment.id] = facts_of(notebook)
+    return experiments, facts

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
-from tests.tiny import Tiny
+from tests.tiny import EXAMPLE, Tiny
 
 
 def truncate(entry: Path) -> None:
@@ -59,19 +63,89 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tiny: Tiny) -> None:
     assert (tiny.root / "build/fragments/04-a/sum/sum.md").exists()
 
 
-FOLDERS = (
-    ".cache/experiments/04-a/sum",
-    "build/fragments/04-a/sum",
-    "docs/assets/thumbnails/04-a",
-    "docs/downloads/04-a",
-    "docs/labs",
-    "docs/tags",
-)
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * 24 * 60 * 60
+    os.utime(path, (then, then))
 
 
-def test_no_half_written_file_stays(tiny: Tiny) -> None:
-    """A build that is killed has no time to remove what it was writing; the next one does, wherever it was."""
-    for folder in FOLDERS:
-        tiny.write(f"{folder}/.writing-k1l2", "hal")
-    tiny.build(only=[tiny.root / "examples"])
-    assert not list(tiny.root.rglob(".writing-*"))
+def test_what_nobody_has_used_for_long_is_forgotten(tiny: Tiny) -> None:
+    """Of experiments that are gone; and only what is an entry by its name."""
+    for name in ("old", "recent", "stays", "with-notes"):
+        tiny.example(EXAMPLE, name)
+    tiny.problems()
+    folders = {entry.parent.name: entry for entry in tiny.entries()}
+    notes = tiny.write(".cache/experiments/04-a/with-notes/notes.json", "{}")
+    stranger = tiny.write(".cache/experiments/README", "x")
+    age(notes, 400)
+    age(stranger, 400)
+    for name in ("old", "stays", "sum", "with-notes"):
+        age(folders[name], 31)
+    age(folders["recent"], 29)
+    for name in ("old", "recent", "with-notes"):
+        (tiny.root / f"examples/04-a/{name}.py").unlink()
+    assert tiny.problems() != ()  # one experiment has no page
+    assert folders["old"].exists()  # nothing is removed while something is wrong
+    assert {path.parent.name for path in tiny.entries() if path != notes} == folders.keys()
+    tiny.page(("04-1", "04-2"), ("04-a/sum/", "04-a/stays/"), name="stays")
+    assert tiny.problems(only=[tiny.root / "examples"]) == ()
+    assert folders["old"].exists()  # nor when not all was looked at
+    assert tiny.problems() == ()
+    assert not folders["old"].parent.exists()
+    assert not folders["with-notes"].exists()
+    assert folders["recent"].exists()
+    assert folders["sum"].exists()
+    assert notes.exists()
+    assert stranger.exists()
+    assert "删除了 2 个缓存条目" in tiny.log.getvalue()
+    assert tiny.build().executed == ()
+
+
+def test_what_was_used_is_kept(tiny: Tiny) -> None:
+    """A branch that is built once a month keeps its results, whenever they were computed."""
+    tiny.build()
+    (entry,) = tiny.entries()
+    age(entry, 400)
+    tiny.build()
+    (tiny.root / "examples/04-a/sum.py").rename(tiny.root / "sum.py")
+    (tiny.root / "docs/04-a/sum.md").rename(tiny.root / "sum.md")
+    assert tiny.problems() == ()
+    assert entry.exists()
+    (tiny.root / "sum.py").rename(tiny.root / "examples/04-a/sum.py")
+    (tiny.root / "sum.md").rename(tiny.root / "docs/04-a/sum.md")
+    assert tiny.build().executed == ()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_a_build_goes_on_and_says_so(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Some network file systems have none."""
+
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    assert tiny.build().executed == ("04-a/sum",)
+    assert "不要同时运行两个构建" in tiny.log.getvalue()
+
+
+def test_the_lock_is_nobody_elses_file(tiny: Tiny, tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("自己的", "utf-8")
+    (tiny.root / ".cache").mkdir()
+    (tiny.root / ".cache/lock").symlink_to(own)
+    tiny.build()
+    assert own.read_text("utf-8") == "自己的"
+
+
+def test_two_checkouts_with_one_cache(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each finds what the other has computed; neither takes the other's files for its own, or deletes them."""
+    tiny.build()
+    other = Tiny(tmp_path_factory.mktemp("other"))
+    (other.root / ".cache").symlink_to(tiny.root / ".cache")
+    assert other.build().executed == ()
+    (other.root / "examples/04-a/sum.py").unlink()
+    (other.root / "docs/04-a/sum.md").unlink()
+    assert other.problems() == ()
+    assert not (other.root / "docs/downloads").exists()
+    assert (tiny.root / "docs/downloads/04-a/sum.py").exists()
+    tiny.page(("等于二。", "还是二。"))
+    assert tiny.build().executed == ()

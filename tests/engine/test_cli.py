@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.tiny import Tiny
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def test_all_some_check_force(tiny: Tiny) -> None:
@@ -64,7 +67,7 @@ def test_outside_a_project(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "engine", "run"],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "scripts")},
+        env={"PYTHONPATH": str(SCRIPTS)},
         capture_output=True,
         text=True,
     )
@@ -75,7 +78,7 @@ def test_outside_a_project(tmp_path: Path) -> None:
 def test_two_builds_at_once(tiny: Tiny) -> None:
     tiny.example("# %% sum\nimport time\ntime.sleep(1)\ntotal = 1 + 1\nassert total == 2\n\n# %% error\nx = total\n")
     command = [sys.executable, "-m", "engine", "run"]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "scripts"), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(SCRIPTS), "PATH": "/usr/bin:/bin"}
     pair = [
         subprocess.Popen(command, cwd=tiny.root, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
@@ -101,13 +104,12 @@ def test_a_progress_bar_on_a_terminal(tiny: Tiny) -> None:
         tiny.example(f"# %% a\nimport time\ntime.sleep(0.3)\nx = {number}\n", f"n{number}")
     command = [sys.executable, "-m", "engine", "run", "examples/04-a"]
     environment = {
-        "PYTHONPATH": str(Path(__file__).parents[2] / "scripts"),
+        "PYTHONPATH": str(SCRIPTS),
         "PATH": "/usr/bin:/bin",
         "TERM": "xterm-256color",
     }
     master, slave = pty.openpty()
     process = subprocess.Popen(command, cwd=tiny.root, env=environment, stderr=slave, stdout=subprocess.DEVNULL)
-    import os
 
     os.close(slave)
     shown = b""
@@ -130,7 +132,7 @@ def imported_by_a_run(tiny: Tiny, *suspects: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"if __name__ == '__main__': {code}"],
         cwd=tiny.root,
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "scripts")},
+        env={"PYTHONPATH": str(SCRIPTS)},
         capture_output=True,
         text=True,
         check=True,
@@ -149,3 +151,63 @@ def test_torch_is_not_imported_by_the_main_process_even_to_run_something(tiny: T
         "# %% sum\nimport torch\nassert torch.ones(2).sum() == 2\n\n# %% error raises='ValueError'\nint('a')\n"
     )
     assert imported_by_a_run(tiny, "torch", "matplotlib", "IPython") == []
+
+
+ENCODINGS = {
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "strict ascii": {"PYTHONIOENCODING": "ascii:strict"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "no locale": {"LC_ALL": "C"},
+    "gbk": {"PYTHONIOENCODING": "gbk"},
+}
+
+
+@pytest.mark.parametrize("kind", ENCODINGS)
+@pytest.mark.parametrize("arguments", [("run",), ("run", "--check"), ("--help",), ("related",), ("clean",)])
+def test_a_stream_without_the_letters(tiny: Tiny, kind: str, arguments: tuple[str, ...]) -> None:
+    tiny.build()
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=tiny.root,
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS)} | ENCODINGS[kind],
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_what_is_wrong_is_said_on_a_stream_without_the_letters(tiny: Tiny) -> None:
+    tiny.example("# %% sum\nprint('🙂')\nassert 1 == 2, '🙂'\n# %% error\nx = 1\n")
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "run"], cwd=tiny.root, env=environment, capture_output=True
+    )
+    assert done.returncode == 1
+    assert b"examples/04-a/sum.py:3: \\u5355\\u5143 sum" in done.stderr
+    assert b"\\U0001f642" in done.stderr
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("kind", ["full", "unread", "closed"])
+def test_a_stream_that_takes_nothing(tiny: Tiny, stream: str, kind: str) -> None:
+    """The status says so, nothing else; and all is done."""
+    number = {"stdout": 1, "stderr": 2}[stream]
+    closing = f"{number}>&-" if kind == "closed" else ""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Path("/dev/full").open("wb") as full:
+        target = {"full": full.fileno(), "unread": writing, "closed": subprocess.PIPE}[kind]
+        done = subprocess.run(
+            ["sh", "-c", f"exec {sys.executable} -m engine run {closing}"],
+            cwd=tiny.root,
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+            text=True,
+            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: target}),  # type: ignore[call-overload]
+        )
+    os.close(writing)
+    said = (done.stdout or "") + (done.stderr or "")
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert done.returncode == (0 if kind == "closed" else 1), said
+    assert (tiny.root / "build/ledger.json").exists(), said
+    assert tiny.build().executed == ()

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.common.errors import Problem
 from engine.common.project import Project
 
-UNFINISHED = ".writing-"
-"""How the name of a file begins that is not whole yet."""
+_UNFINISHED = re.compile(r"\.writing-[0-9a-f]{12}")
+
+
+def unfinished_name() -> str:
+    """Return a name that nobody has, for a file that is not whole yet."""
+    return f".writing-{os.urandom(6).hex()}"
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether it is such a name."""
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def remove_unfinished(project: Project) -> None:
-    """Remove what a build that was killed left half-written, wherever the engine writes."""
-    for folder in project.written:
-        for path in folder.rglob(f"{UNFINISHED}*"):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    """Remove what a build that was killed left half-written among what is kept, a folder of the engine alone.
+
+    What it left elsewhere is on the list of what is written (see `written`).
+    """
+    for folder, _, names in os.walk(project.kept):
+        for name in names:
+            if is_unfinished(name):
+                with contextlib.suppress(OSError):
+                    Path(folder, name).unlink()
 
 
 def write_if_changed(path: Path, content: bytes) -> bool:
@@ -34,29 +47,31 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     return True
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that, whatever happens, `path` holds either what it held before or all of `content`."""
+def write_atomically(path: Path, content: bytes, unfinished: str | None = None) -> None:
+    """Write a file so that, whatever happens, `path` holds either what it held before or all of `content`.
+
+    Args:
+        path: the file; its folder is made. Who may read it is up to the user's umask.
+        content: all of it.
+        unfinished: what the file is called until it is whole.
+
+    Raises:
+        OSError: it cannot be written; its ``filename`` is `path`, or the folder that cannot be made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
+    part = path.with_name(unfinished or unfinished_name())
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
-
-
-def write_all(files: Iterable[tuple[Path, str]]) -> set[str]:
-    """Write files, each as soon as it is made; return their paths."""
-    written = set()
-    for path, content in files:
-        write_if_changed(path, content.encode())
-        written.add(str(path))
-    return written
 
 
 @contextlib.contextmanager

@@ -29,11 +29,18 @@ class Memo:
                     self._known = dict(stored["results"])
 
     def get(self, function: Callable[..., Any], *arguments: str) -> Any:
-        """Return ``function(*arguments)``, which must be JSON; an exception passes through and is not remembered."""
+        """Return ``function(*arguments)``; an exception passes through and is not remembered.
+
+        Raises:
+            TypeError: what it gave is not JSON.
+        """
         text = json.dumps([function.__module__, function.__qualname__, *arguments])
         key = hashlib.sha256(text.encode()).hexdigest()
         if key not in self._used:
-            self._used[key] = self._known[key] if key in self._known else function(*arguments)
+            result = self._known[key] if key in self._known else function(*arguments)
+            if key not in self._known:
+                json.dumps(result)  # now, when it is known whose fault it is, rather than when all is written
+            self._used[key] = result
         return self._used[key]
 
     def save(self, *, forget: bool) -> None:

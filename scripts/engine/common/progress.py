@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine.common.streams import Unfailing
 
 
 class Reporter:
     """Writes to one stream; use it as a context manager around the runs."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """Write to `stream`, by default stderr, so that stdout stays free for results."""
-        self._console = Console(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
+    def __init__(self, stream: TextIO | Unfailing | None = None) -> None:
+        """Write to `stream`, by default stderr: stdout stays free for results. What it does not take is lost."""
+        file = stream if isinstance(stream, Unfailing) else Unfailing(stream or sys.stderr)
+        self._console = Console(file=cast(TextIO, file), highlight=False, markup=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._total = self._done = 0
 

@@ -64,12 +64,12 @@ class Project:
     @property
     def cache(self) -> Path:
         """Executed notebooks, by key."""
-        return self.root / ".cache" / "experiments"
+        return self.kept / "experiments"
 
     @property
     def memo(self) -> Path:
-        """What need not be worked out again: see `engine.memo`."""
-        return self.root / ".cache" / "memo.json"
+        """What need not be worked out again: see `engine.common.memo`."""
+        return self.kept / "memo.json"
 
     @property
     def fragments(self) -> Path:
@@ -82,10 +82,27 @@ class Project:
         return self.docs / "downloads"
 
     @property
-    def written(self) -> tuple[Path, ...]:
-        """The folders that the engine writes to."""
-        cache, build = self.cache.parent, self.fragments.parent
-        return (cache, build, self.downloads, self.tag_pages, self.notebooks, self.thumbnails)
+    def kept(self) -> Path:
+        """The folder of what is kept between builds: nobody else's."""
+        return self.root / ".cache"
+
+    @property
+    def lock(self) -> Path:
+        """What a build holds so that another one waits."""
+        return self.kept / "lock"
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """The folders that the engine writes to, each of which may hold files of others as well."""
+        return (self.fragments.parent, self.downloads, self.tag_pages, self.notebooks, self.thumbnails)
+
+    @property
+    def written(self) -> Path:
+        """The list of the files that the engine made there (see `engine.common.written`).
+
+        Neither in .cache/ nor in build/: people delete these, because all in them can be made again. The list cannot.
+        """
+        return self.root / ".written.jsonl"
 
     def id_of(self, path: Path) -> str:
         """Return the id of the experiment in a file: its path without folder ``examples`` and suffix."""

@@ -28,11 +28,7 @@ from engine.experiments.source import check_python, read_text
 # What every result depends on, whether or not the experiment imports it.
 _ALWAYS = ("ipython", "matplotlib")
 # All that runs an experiment shapes its result, but for where it runs.
-<<<<<<< HEAD
-_SHAPES_RESULTS = ("running/*.py", "running/*.ttf", "experiments/assertions.py")
-=======
 _SHAPES_RESULTS = ("running/*", "experiments/assertions.py")
->>>>>>> experiments
 _WHERE = ("running/pools.py", "running/remote.py")
 
 

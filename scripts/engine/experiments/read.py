@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engine.common import EngineError, Memo, Problem, Project, UsageError
+from engine.common import EngineError, Memo, Problem, Project, UsageError, guarded
 from engine.experiments.experiment import Experiment
 from engine.experiments.key import key_of
 from engine.experiments.lab import Lab, read_lab
@@ -52,12 +52,9 @@ def read_experiments(
     experiments = []
     keys = {}
     for path in paths:
-        try:
+        with guarded(problems, project.relative(path)):
             experiment = parse_experiment(path, project.examples, memo)
             keys[experiment.id] = key_of(experiment, memo)
-        except EngineError as error:
-            problems += error.problems
-        else:
             experiments.append(experiment)
     return experiments, keys
 
@@ -78,8 +75,6 @@ def read_labs(project: Project, experiments: Sequence[Experiment], problems: lis
     labs = {}
     for experiment in experiments:
         if experiment.is_lab:
-            try:
+            with guarded(problems, project.relative(experiment.path)):
                 labs[experiment.id] = read_lab(experiment, project)
-            except EngineError as error:
-                problems += error.problems
     return labs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import EngineError, Problem, Project, write_all, write_if_changed
+from engine.common import Problem, Project, Written, guarded
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
 from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
@@ -23,10 +23,11 @@ def read_pages(project: Project, only: Sequence[str] | None, problems: list[Prob
             continue
         if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
             continue
-        try:
-            yield read_page(path, project)
-        except EngineError as error:
-            problems += error.problems
+        page = None
+        with guarded(problems, project.relative(path)):
+            page = read_page(path, project)
+        if page:
+            yield page
 
 
 def write_pages(
@@ -36,8 +37,9 @@ def write_pages(
     facts: Mapping[str, Facts],
     problems: list[Problem],
     whole: bool,
-) -> set[str]:
-    """Read pages and glossary, check the claims, and write what is made from them; return the files.
+    written: Written,
+) -> None:
+    """Read pages and glossary, check the claims, and write what is made from them.
 
     Args:
         project: the project.
@@ -46,43 +48,56 @@ def write_pages(
         facts: what is known of their runs, by id.
         problems: is added to.
         whole: this build is of all experiments: what lists them all is written too.
+        written: does the writing.
     """
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     terms = read_terms(project, problems)
     entries = entries_of(pages, experiments, facts)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
-    problems += check_pages(pages, by_id, broken, whole)
+    with guarded(problems, "docs/"):
+        problems += check_pages(pages, by_id, broken, whole)
     for entry in entries:
-        problems += ledger.check_entry(entry)
+        with guarded(problems, entry.page.path):
+            problems += ledger.check_entry(entry)
     if whole:
-        problems += check_labs(labs, pages)
-        write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
-    return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
+        with guarded(problems, "docs/labs/"):
+            problems += check_labs(labs, pages)
+    written.write(_made_of_claims(project, labs, entries, problems))
+    if whole:
+        with guarded(problems, "docs/"):
+            written.write(_made_of_all(project, pages, labs, entries, facts, terms))
 
 
 def _made_of_claims(
+    project: Project, labs: Sequence[Lab], entries: Sequence[Entry], problems: list[Problem]
+) -> Iterator[tuple[Path, str]]:
+    """Make, one after another, the fragments of each page and lab."""
+    for lab in labs:
+        with guarded(problems, lab.path):
+            yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
+    for entry in entries:
+        folder = project.fragments / entry.page.id
+        with guarded(problems, entry.page.path):
+            yield folder / "claims.md", ledger.claims_fragment(entry.page)
+            yield folder / "foot.md", ledger.foot_fragment(entry)
+
+
+def _made_of_all(
     project: Project,
     pages: Sequence[Page],
     labs: Sequence[Lab],
     entries: Sequence[Entry],
     facts: Mapping[str, Facts],
     terms: Sequence[Term],
-    whole: bool,
 ) -> Iterator[tuple[Path, str]]:
-    """Make, one after another, the fragments of each page and lab; of a whole build also those that list them all."""
-    for lab in labs:
-        yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
-    for entry in entries:
-        folder = project.fragments / entry.page.id
-        yield folder / "claims.md", ledger.claims_fragment(entry.page)
-        yield folder / "foot.md", ledger.foot_fragment(entry)
-    if whole:
-        errata, report = (project.fragments / name for name in LEDGER_FRAGMENTS)
-        yield errata, ledger.errata_fragment(entries)
-        yield report, ledger.report_fragment(entries)
-        yield from _references(project, pages, entries, labs, terms)
-        yield project.fragments / gallery.FRAGMENT, gallery.gallery_fragment(labs, entries, facts)
+    """Make, one after another, the fragments that list all pages, and the ledger."""
+    yield project.fragments.parent / "ledger.json", ledger.ledger_json(entries)
+    errata, report = (project.fragments / name for name in LEDGER_FRAGMENTS)
+    yield errata, ledger.errata_fragment(entries)
+    yield report, ledger.report_fragment(entries)
+    yield from _references(project, pages, entries, labs, terms)
+    yield project.fragments / gallery.FRAGMENT, gallery.gallery_fragment(labs, entries, facts)
 
 
 def _references(
@@ -118,11 +133,9 @@ def _references(
 
 def read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
     """Return the glossary's terms; none if it cannot be read, which `problems` then says."""
-    try:
+    with guarded(problems, project.relative(project.glossary)):
         return read_glossary(project)
-    except EngineError as error:
-        problems += error.problems
-        return ()
+    return ()
 
 
 def entries_of(pages: Sequence[Page], experiments: Sequence[Experiment], facts: Mapping[str, Facts]) -> list[Entry]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,11 @@ Notebook = dict[str, Any]
 
 KEPT = 8
 """Entries kept of one experiment: what it was on other branches, and before."""
+KEPT_DAYS = 30
+"""How long entries are kept that were last used by an experiment of which there is no file any more."""
+
+_DAY = 24 * 60 * 60
+_ENTRY = re.compile(r"[0-9a-f]{64}\.json")
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,14 @@ class Cache:
 
     def load(self, id_: str, key: str) -> Notebook | None:
         """Return an experiment's entry of this key, or None: absent, damaged, or what it read has changed."""
-        notebook = self._read(self.path(id_, key))
-        return notebook if notebook and not self.changed_reads(notebook) else None
+        path = self.path(id_, key)
+        notebook = self._read(path)
+        if not notebook or self.changed_reads(notebook):
+            return None
+        if _modified(path) < time.time() - _DAY:
+            with contextlib.suppress(OSError):
+                os.utime(path)  # it was used: see `forget`
+        return notebook
 
     def knows(self, id_: str) -> bool:
         """Whether an experiment has an entry of any key."""
@@ -65,6 +79,23 @@ class Cache:
                 old.unlink(missing_ok=True)
         except OSError as error:
             self.log(f"写不进缓存 {self.folder}：{error.strerror}；结果仍可用，但下次要重新执行")
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Remove the entries of experiments that are not in `ids`, once nobody has used them for `KEPT_DAYS`."""
+        removed = 0
+        for folder, _, names in os.walk(self.folder, topdown=False):
+            if Path(folder).relative_to(self.folder).as_posix() in ids:
+                continue
+            for path in (Path(folder, name) for name in names if _ENTRY.fullmatch(name)):
+                if 0 < _modified(path) < time.time() - KEPT_DAYS * _DAY and not path.is_symlink():
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+                        removed += 1
+            if folder != str(self.folder):
+                with contextlib.suppress(OSError):  # not empty
+                    Path(folder).rmdir()
+        if removed:
+            self.log(f"删除了 {removed} 个缓存条目：它们的实验已经没有了，{KEPT_DAYS} 天没有用过")
 
     def path(self, id_: str, key: str) -> Path:
         """Return the file of an entry."""

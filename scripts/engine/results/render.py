@@ -8,17 +8,20 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.common import Problem, RunError
 from engine.experiments import Cell, Experiment
 from engine.results.cache import Notebook
 from engine.results.notebook import Facts, outputs_of
+from engine.results.outputs import shown_text, size_of_png
 from engine.results.svg import BUDGET, clean_svg
 
 LINE_LIMIT, LINE_WIDTH = 60, 400
 """What a page shows of one text output: so many lines of at most so many characters."""
+TEXT_LIMIT, FIGURE_LIMIT = 30, 8
+"""What a page shows of one cell: so many texts, the rest is counted; more figures are an error."""
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -28,7 +31,8 @@ _SNIPPET = re.compile(
     r"""|^(?P<text>.*?)(?<!;)(?<!-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])""",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+# As Python writes them: in angle brackets, or more than the eight digits that a number of 32 bits has.
+_ADDRESS = re.compile(r"<[^<\n]{0,200} at 0x[0-9a-f]+[^\n]{0,200}>|\bat 0x[0-9a-f]{9,16}\b", re.IGNORECASE)
 # The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
 _BUCKETS = ((10, "10 秒以内"), (60, "1 分钟以内"))
 STAMPED = {
@@ -59,17 +63,18 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         path: how messages name the experiment's file.
 
     Raises:
-        RunError: a figure without title or caption, or too heavy; an output with an address that changes every time.
+        RunError: a figure without title or caption, too heavy or no picture; too many figures; an output with an
+            address that changes every time.
     """
     # Not for the search: it would show code where prose explains. The names in it reach the index another way.
     blocks = [_fence(cell.source, '.python .qa-code data-search-exclude="1"')]
-    figures = 0
+    figures = texts = 0
     for output in outputs_of(notebook, cell.name):
         kind, data = output["output_type"], output.get("data", {})
-        if "image/svg+xml" in data:
+        if "image/svg+xml" in data or "image/png" in data:
             figures += 1
             prefix = cell.name if figures == 1 else f"{cell.name}-{figures}"
-            blocks.append(_figure(cell, data["image/svg+xml"], output["metadata"].get("title", ""), prefix, path))
+            blocks.append(_figure(cell, data, output["metadata"].get("title", ""), prefix, path))
             continue
         text, title, css = "", "输出", "qa-output"
         if kind == "stream":
@@ -79,12 +84,19 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         elif kind == "error":
             text, title, css = "\n".join(output["traceback"]), "报错", "qa-error"
         else:
-            text = data.get("text/plain", "")
+            text = shown_text(data)
         if _ADDRESS.search(text):
             hint = "内存地址每次运行都不同；打印值，不要打印对象本身"
             raise RunError(Problem(path, cell.line, f"单元 {cell.name} 的输出里有内存地址", hint))
         if shown := _shorten(plain(text)):
-            blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
+            texts += 1
+            if texts <= TEXT_LIMIT:
+                blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
+    if figures > FIGURE_LIMIT:
+        what = f"单元 {cell.name} 有 {figures} 张图，一个单元至多 {FIGURE_LIMIT} 张"
+        raise RunError(Problem(path, cell.line - 1, what, "拼成一张：plt.subplots(行, 列)；或者分成几个单元"))
+    if texts > TEXT_LIMIT:
+        blocks.append(_fence(f"……（其余 {texts - TEXT_LIMIT} 个输出见 .ipynb）", '.text .qa-output title="输出"'))
     body = "\n\n".join(blocks)
     return f'<div class="qa-cell" id="cell-{cell.name}" markdown="1">\n\n{body}\n\n</div>\n'
 
@@ -143,18 +155,23 @@ def first_figure(experiment: Experiment, notebook: Notebook) -> str | None:
 
 
 def _label(cell: Cell, title: str) -> str:
-    return f"{title}。{cell.caption}"
+    return f"{title}。{cell.caption}" if title else str(cell.caption)
 
 
-def _figure(cell: Cell, svg: str, title: str, prefix: str, path: str) -> str:
+def _figure(cell: Cell, data: Mapping[str, str], title: str, prefix: str, path: str) -> str:
     def problem(what: str, hint: str) -> RunError:
         return RunError(Problem(path, cell.line - 1, f"单元 {cell.name} 的图{what}", hint))
 
-    if not title:
+    svg = data.get("image/svg+xml")
+    if svg and not title:
         raise problem("没有标题", '写 ax.set(title="…")：它是图的替代文字的一部分')
     if not cell.caption:
         raise problem("没有说明", f'写在单元头上：# %% {cell.name} caption="读图的人应该看到什么"')
-    figure = clean_svg(svg, prefix, _label(cell, title))
+    try:
+        label = _label(cell, title)
+        figure = clean_svg(svg, prefix, label) if svg else _picture(data["image/png"], label)
+    except ValueError as error:
+        raise problem(f"放不进页面：{error}", "图用 matplotlib 画，或者显示一张 PNG 图片") from error
     if len(figure.encode()) > BUDGET:
         weight = len(figure.encode()) // 1000
         raise problem(
@@ -163,6 +180,13 @@ def _figure(cell: Cell, svg: str, title: str, prefix: str, path: str) -> str:
         )
     caption = html.escape(cell.caption, quote=False)
     return f'<figure class="qa-figure">{figure}<figcaption>{caption}</figcaption></figure>'
+
+
+def _picture(png: str, label: str) -> str:
+    content = "".join(png.split())
+    width, height = size_of_png(content)
+    size = f'width="{width}" height="{height}"'
+    return f'<img src="data:image/png;base64,{content}" alt="{html.escape(label)}" {size} data-search-exclude>'
 
 
 def cell_outputs_text(notebook: Notebook, name: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Reporter, RunError, disk_errors, write_all
+from engine.common import Problem, Project, Reporter, RunError, Written, guarded
 from engine.experiments import Experiment, Lab, current_key, ingredients, local_modules, page_metadata
 from engine.results import render
 from engine.results.cache import Cache, Notebook, changed_reads
 from engine.results.durations import read_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
+from engine.results.outputs import storable
 from engine.results.thumbnail import thumbnail
 from engine.running import Run
 
@@ -21,14 +23,13 @@ class Results:
     Attributes:
         cache: the executed notebooks of this build and of earlier ones.
         facts: what is to be known of each run, by the experiment's id.
-        written: the files of all results, as text, which takes a fifth of what paths take.
     """
 
-    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem]) -> None:
-        """Write into `project`; `problems` is added to."""
+    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem], written: Written) -> None:
+        """Write into `project` by way of `written`; `problems` is added to."""
         self.cache = Cache(project.cache, project.root, reporter.log)
         self.facts: dict[str, Facts] = {}
-        self.written: set[str] = set()
+        self._written = written
         self._project, self._reporter, self._problems = project, reporter, problems
         self._keys: Mapping[str, str] = {}
         self._labs: Mapping[str, Lab] = {}
@@ -40,9 +41,13 @@ class Results:
         self._keys, self._labs = keys, labs
         missing = []
         for experiment in experiments:
-            if not force and (notebook := self.cache.load(experiment.id, keys[experiment.id])):
-                self._show(experiment, notebook)
-            else:
+            notebook = None
+            with guarded(self._problems, self._project.relative(experiment.path)):
+                if not force:
+                    notebook = self.cache.load(experiment.id, keys[experiment.id])
+                if notebook:
+                    self._show(experiment, notebook)
+            if not notebook:
                 missing.append(experiment)
         return self._longest_first(missing)
 
@@ -60,6 +65,11 @@ class Results:
             hint = "再运行一次。是实验自己写的：写进当前文件夹，那里是临时的"
             self._problems.append(Problem(name, None, what, hint))
             return
+        with guarded(self._problems, name):
+            self._keep(experiment, run)
+
+    def _keep(self, experiment: Experiment, run: Run) -> None:
+        run = _storable(experiment, run, self._project.relative(experiment.path))
         key = self._keys[experiment.id]
         in_key = {self._project.relative(path) for path in local_modules(experiment).values()}
         reads = {read: digest for read, digest in run.reads.items() if read not in in_key}
@@ -82,9 +92,30 @@ class Results:
 
     def _show(self, experiment: Experiment, notebook: Notebook) -> None:
         facts = self.facts[experiment.id] = facts_of(notebook)
-        made = _made_of_run(self._project, experiment, notebook, facts, self._labs.get(experiment.id), self._problems)
-        with disk_errors(self._project, self._problems):
-            self.written.update(write_all(made))
+        lab = self._labs.get(experiment.id)
+        self._written.write(_made_of_run(self._project, experiment, notebook, facts, lab, self._problems))
+
+
+def _storable(experiment: Experiment, run: Run, name: str) -> Run:
+    """Return a run with its outputs as a notebook holds them.
+
+    Raises:
+        RunError: those that it cannot hold.
+    """
+    problems = []
+    cells = []
+    for cell, gave in zip(experiment.cells, run.cells, strict=True):
+        outputs = []
+        for output in gave.outputs:
+            try:
+                outputs.append(storable(output))
+            except ValueError as error:
+                what = f"单元 {cell.name} 显示的东西存不进笔记本：{error}"
+                problems.append(Problem(name, cell.line, what, "用 print 打印它的值，或者换一种显示"))
+        cells.append(dataclasses.replace(gave, outputs=tuple(outputs)))
+    if problems:
+        raise RunError(problems)
+    return dataclasses.replace(run, cells=tuple(cells))
 
 
 def _made_of_run(
@@ -96,19 +127,20 @@ def _made_of_run(
     problems: list[Problem],
 ) -> Iterator[tuple[Path, str]]:
     """Make, one after another, what comes of one experiment's outputs: fragments, downloads, picture."""
-    folder = project.fragments / experiment.id
-    for cell in experiment.cells:
-        try:
-            fragment = render.cell_fragment(cell, notebook, project.relative(experiment.path))
-        except RunError as error:
-            problems += error.problems
-            continue
-        if not experiment.is_lab:  # a lab's page is made from its notebook
-            yield folder / f"{cell.name}.md", fragment
-    yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
-    yield project.downloads / f"{experiment.id}.py", experiment.text
-    yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
-    if lab:
-        yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
-    if picture := thumbnail(experiment, notebook):
-        yield project.thumbnails / f"{experiment.id}.svg", picture
+    folder, name = project.fragments / experiment.id, project.relative(experiment.path)
+    found: list[Problem] = []
+    with guarded(problems, name):
+        for cell in experiment.cells:
+            fragment = None
+            with guarded(found, name, cell.line - 1):
+                fragment = render.cell_fragment(cell, notebook, name)
+            if fragment is not None and not experiment.is_lab:  # a lab's page is made from its notebook
+                yield folder / f"{cell.name}.md", fragment
+        problems += found
+        yield folder / "stamp.md", render.stamp_fragment(experiment, facts)
+        yield project.downloads / f"{experiment.id}.py", experiment.text
+        yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
+        if lab:
+            yield project.docs / f"{lab.id}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
+        if not found and (picture := thumbnail(experiment, notebook)):
+            yield project.thumbnails / f"{experiment.id}.svg", picture

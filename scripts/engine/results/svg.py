@@ -9,13 +9,12 @@ import hashlib
 import re
 from xml.etree import ElementTree
 
+from engine.results.allowed import parse_svg
 from engine.running import BACKGROUND, CYCLE, FOREGROUND, GRID
 
 BUDGET = 60_000
 """Bytes one figure may weigh."""
 
-_NAMESPACES = re.compile(r"\{[^}]*\}")
-_HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = {FOREGROUND: "fg", BACKGROUND: "bg", GRID: "grid"} | {colour: f"c{i}" for i, colour in enumerate(CYCLE)}
 _COLOURS = re.compile("|".join(_COLOUR))
 _ROUNDED = ("d", "x", "y", "width", "height", "points", "transform")
@@ -46,9 +45,12 @@ def clean_svg(svg: str, prefix: str, label: str) -> str:
     """Return a figure as one line of HTML.
 
     Args:
-        svg: what matplotlib wrote, with text kept as text and the colours of `engine.figures`.
+        svg: what matplotlib wrote, with text kept as text and the colours of `engine.running`.
         prefix: put before every id, so that two figures of one page do not clash.
         label: the text alternative.
+
+    Raises:
+        ValueError: it is no SVG, or does more than to be seen.
     """
     digest = hashlib.sha256("\0".join((svg, prefix, label)).encode()).digest()
     if digest not in _kept:
@@ -59,8 +61,8 @@ def clean_svg(svg: str, prefix: str, label: str) -> str:
 
 
 def _cleaned(svg: str, prefix: str, label: str) -> str:
-    root = ElementTree.fromstring(svg)
-    referenced = set(_REFERENCE.findall(svg)) | set(re.findall(r'xlink:href="#([^"]+)"', svg))
+    root = parse_svg(svg)
+    referenced = set(_REFERENCE.findall(svg)) | {e.attrib["href"][1:] for e in root.iter() if "href" in e.attrib}
     _clean(root, prefix, referenced)
     _drop_repeated_styles(root)
     for element in root.iter():
@@ -74,10 +76,8 @@ def _cleaned(svg: str, prefix: str, label: str) -> str:
 
 
 def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> None:
-    element.tag = _NAMESPACES.sub("", element.tag)
     attributes = element.attrib
-    if _HREF in attributes:
-        target = attributes.pop(_HREF)
+    if target := attributes.pop("href", ""):
         attributes["href"] = f"#{prefix}-{target[1:]}" if target.startswith("#") else target
     name = attributes.pop("id", None)
     if name in referenced:
@@ -101,9 +101,7 @@ def _clean(element: ElementTree.Element, prefix: str, referenced: set[str]) -> N
         if not attributes.get(key, " ").strip():
             attributes.pop(key, None)
     for child in list(element):
-        # matplotlib's only <style> rounds line joins: the theme's stylesheet says it once for all figures.
-        invisible = child.get("style") == "fill: none" and child.get("clip-path") is None
-        if invisible or _NAMESPACES.sub("", str(child.tag)) in ("metadata", "style"):
+        if child.get("style") == "fill: none" and child.get("clip-path") is None:  # invisible
             element.remove(child)
             continue
         _clean(child, prefix, referenced)
