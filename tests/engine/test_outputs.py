@@ -350,12 +350,12 @@ import numpy as np
 
 display(JSON({"a": np.float32(0.5), "b": np.arange(2), "c": float("nan"), 1: None}))
 
-# %% picture
+# %% picture caption="说明"
 from PIL import Image as Pictures
 
 Pictures.new("RGB", (4, 4))
 
-# %% file
+# %% file caption="说明"
 import base64
 
 Image(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="))

@@ -15,13 +15,11 @@ from engine.common import Problem, RunError
 from engine.experiments import Cell, Experiment
 from engine.results.cache import Notebook
 from engine.results.notebook import Facts, outputs_of
-from engine.results.outputs import shown_text, size_of_png
+from engine.results.png import size_of_png
 from engine.results.svg import BUDGET, clean_svg
 
 LINE_LIMIT, LINE_WIDTH = 60, 400
 """What a page shows of one text output: so many lines of at most so many characters."""
-TEXT_LIMIT, FIGURE_LIMIT = 30, 8
-"""What a page shows of one cell: so many texts, the rest is counted; more figures are an error."""
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -63,12 +61,12 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         path: how messages name the experiment's file.
 
     Raises:
-        RunError: a figure without title or caption, too heavy or no picture; too many figures; an output with an
-            address that changes every time.
+        RunError: a figure without title or caption, too heavy or no picture; an output with an address that
+            changes every time.
     """
     # Not for the search: it would show code where prose explains. The names in it reach the index another way.
     blocks = [_fence(cell.source, '.python .qa-code data-search-exclude="1"')]
-    figures = texts = 0
+    figures = 0
     for output in outputs_of(notebook, cell.name):
         kind, data = output["output_type"], output.get("data", {})
         if "image/svg+xml" in data or "image/png" in data:
@@ -84,19 +82,12 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         elif kind == "error":
             text, title, css = "\n".join(output["traceback"]), "报错", "qa-error"
         else:
-            text = shown_text(data)
+            text = data.get("text/plain", "")
         if _ADDRESS.search(text):
             hint = "内存地址每次运行都不同；打印值，不要打印对象本身"
             raise RunError(Problem(path, cell.line, f"单元 {cell.name} 的输出里有内存地址", hint))
         if shown := _shorten(plain(text)):
-            texts += 1
-            if texts <= TEXT_LIMIT:
-                blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
-    if figures > FIGURE_LIMIT:
-        what = f"单元 {cell.name} 有 {figures} 张图，一个单元至多 {FIGURE_LIMIT} 张"
-        raise RunError(Problem(path, cell.line - 1, what, "拼成一张：plt.subplots(行, 列)；或者分成几个单元"))
-    if texts > TEXT_LIMIT:
-        blocks.append(_fence(f"……（其余 {texts - TEXT_LIMIT} 个输出见 .ipynb）", '.text .qa-output title="输出"'))
+            blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
     body = "\n\n".join(blocks)
     return f'<div class="qa-cell" id="cell-{cell.name}" markdown="1">\n\n{body}\n\n</div>\n'
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Reporter, RunError, Written, guarded
+from engine.common import Problem, Project, Reporter, Written, guarded
 from engine.experiments import Experiment, Lab, current_key, ingredients, local_modules, page_metadata
 from engine.results import render
 from engine.results.cache import Cache, Notebook, changed_reads
 from engine.results.durations import read_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
-from engine.results.outputs import storable
 from engine.results.thumbnail import thumbnail
 from engine.running import Run
 
@@ -69,7 +67,6 @@ class Results:
             self._keep(experiment, run)
 
     def _keep(self, experiment: Experiment, run: Run) -> None:
-        run = _storable(experiment, run, self._project.relative(experiment.path))
         key = self._keys[experiment.id]
         in_key = {self._project.relative(path) for path in local_modules(experiment).values()}
         reads = {read: digest for read, digest in run.reads.items() if read not in in_key}
@@ -94,28 +91,6 @@ class Results:
         facts = self.facts[experiment.id] = facts_of(notebook)
         lab = self._labs.get(experiment.id)
         self._written.write(_made_of_run(self._project, experiment, notebook, facts, lab, self._problems))
-
-
-def _storable(experiment: Experiment, run: Run, name: str) -> Run:
-    """Return a run with its outputs as a notebook holds them.
-
-    Raises:
-        RunError: those that it cannot hold.
-    """
-    problems = []
-    cells = []
-    for cell, gave in zip(experiment.cells, run.cells, strict=True):
-        outputs = []
-        for output in gave.outputs:
-            try:
-                outputs.append(storable(output))
-            except ValueError as error:
-                what = f"单元 {cell.name} 显示的东西存不进笔记本：{error}"
-                problems.append(Problem(name, cell.line, what, "用 print 打印它的值，或者换一种显示"))
-        cells.append(dataclasses.replace(gave, outputs=tuple(outputs)))
-    if problems:
-        raise RunError(problems)
-    return dataclasses.replace(run, cells=tuple(cells))
 
 
 def _made_of_run(

@@ -18,8 +18,6 @@ TAIL_LINES, TAIL_WIDTH, _TAIL_BYTES = 15, 200, 16_000
 """What a message tells of a stream: its last lines, each cut to a width."""
 _MOST_KEPT = 64 * 2**20
 """Bytes a file may grow to before what has been taken from it goes: a flood does not fill the disk."""
-
-
 _UNSEEN = 2**20
 """Bytes that Python may write past the limit before it is looked how large the files are."""
 
@@ -49,6 +47,7 @@ class Streams:
         self._files: dict[str, int] = {}
         self._read = dict.fromkeys(NAMES, 0)
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in NAMES}
+        self._begins = dict.fromkeys(NAMES, 0)
         self._unseen = 0
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)  # an experiment that asks gets no answer, whoever it is that asks
@@ -71,6 +70,7 @@ class Streams:
     def begin(self) -> None:
         """Remember where a cell begins, for `last_words`."""
         self.drain()
+        self._begins = dict(self._read)
         self._mark()
 
     def write(self, name: str, descriptor: int, data: Any) -> int:
@@ -116,11 +116,11 @@ class Streams:
         self._receiver.text(name, self._decoders[name].decode(data), size - start - len(data))
         if size > _MOST_KEPT:
             os.ftruncate(file, 0)
-            self._read[name] = 0
+            self._read[name] = self._begins[name] = 0
             self._mark()
 
     def _mark(self) -> None:
-        (self._folder / _BEGIN).write_text(" ".join(str(self._read[name]) for name in NAMES))
+        (self._folder / _BEGIN).write_text(" ".join(str(self._begins[name]) for name in NAMES))
 
 
 class _Unbuffered(io.BufferedWriter):

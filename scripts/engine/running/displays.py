@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 from engine.running import figures
 from engine.running.capture import Streams
-from engine.running.plain_text import text_of_html
 from engine.running.recorder import Recorder
 from engine.running.run import Output
 
@@ -130,6 +129,8 @@ def _in_words(bundle: Mapping[str, Any]) -> str:
     for kind in ("text/markdown", "text/latex"):
         if kind in bundle:
             return str(bundle[kind])
+    from engine.running.plain_text import text_of_html  # seldom: the engine's own process never
+
     if text := text_of_html(bundle.get("text/html", "")):
         return text
     if "application/json" in bundle:
