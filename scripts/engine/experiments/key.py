@@ -14,6 +14,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import sys
@@ -31,6 +32,7 @@ _SHAPES_RESULTS = (
     "running/capture",
     "running/outcome",
     "running/limits",
+    "running/environment",
     "running/figures",
     "experiments/assertions",
 )
@@ -59,7 +61,7 @@ def ingredients(experiment: Experiment, memo: Memo | None = None) -> dict[str, o
         "machine": f"{platform.system()} {platform.machine()}",
         "libraries": (memo or Memo()).get(library_versions, *sorted(libraries)),
         "engine": engine_version(),
-    }
+    } | ({"environment": trial} if (trial := os.environ.get("ENGINE_ENVIRONMENT")) else {})
 
 
 def local_modules(experiment: Experiment) -> dict[str, Path]:
