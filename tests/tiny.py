@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.build import Result, build
 from engine.common import EngineError, Problem, Project, Reporter, load_project
 from engine.experiments import key_of, parse_experiment
+
+PATIENCE = 900.0
+"""Seconds that a test waits for what comes in one or two: on a busy machine it takes longer."""
 
 SETTINGS = """
 [tool.engine]
@@ -115,14 +119,16 @@ class Tiny:
     def entries(self) -> list[Path]:
         return sorted((self.root / ".cache/experiments").rglob("*.json"))
 
-    def command(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run the ``engine`` command in a process of its own."""
+    def command(
+        self, *arguments: str, environment: Mapping[str, str] = {}, **options: object
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the ``engine`` command in a process of its own, with these variables besides our own."""
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
             [sys.executable, "-m", "engine", *arguments],
             cwd=self.root,
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "scripts")},
-            timeout=120,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "scripts"), **environment},
+            timeout=PATIENCE,
             **options,
         )

@@ -56,7 +56,7 @@ def ingredients(experiment: Experiment, memo: Memo | None = None) -> dict[str, o
         "machine": f"{platform.system()} {platform.machine()}",
         "libraries": (memo or Memo()).get(library_versions, *sorted(libraries)),
         "engine": engine_version(),
-    }
+    } | ({"environment": trial} if (trial := os.environ.get("ENGINE_ENVIRONMENT")) else {})
 
 
 def local_modules(experiment: Experiment) -> dict[str, Path]:
