@@ -1,16 +1,19 @@
 """What all rooms share: the project's folders and settings, errors, files, pieces of Markdown, progress, memory."""
 
+from engine.common.body import check_body, check_text
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
-from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
-from engine.common.markup import table, text, wrapped
+from engine.common.markdown import failed_includes, front_matter, includes, shown, suggest, without_code
+from engine.common.markup import attribute, code, table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
 from engine.common.project import LABS, Project, find_root, load_project
+from engine.common.settings import line_of_tag
+from engine.common.yamltext import BadYaml, load_yaml
 
 __all__ = [
     "LABS",
-    "YAML_LOADER",
+    "BadYaml",
     "EngineError",
     "ExperimentError",
     "Memo",
@@ -20,12 +23,20 @@ __all__ = [
     "Reporter",
     "RunError",
     "UsageError",
-    "check_formulas",
+    "attribute",
+    "check_body",
+    "check_text",
+    "code",
     "disk_errors",
+    "failed_includes",
     "find_root",
     "front_matter",
+    "includes",
+    "line_of_tag",
     "load_project",
+    "load_yaml",
     "remove_unfinished",
+    "shown",
     "suggest",
     "table",
     "text",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.common import EngineError, Problem, Project, write_all, write_if_changed
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
-from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages, check_tags
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
 from engine.pages.ledger import Entry
@@ -18,15 +19,29 @@ from engine.results import Facts
 
 def read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
     """Yield the pages that can be read: all, or those of the experiments whose ids are in `only`."""
-    for path in sorted(project.docs.rglob("*.md")):
-        if path.is_relative_to(project.tag_pages):
-            continue
+    for path in sorted(_page_files(project, problems)):
         if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
             continue
         try:
             yield read_page(path, project)
         except EngineError as error:
-            problems += error.problems
+            if os.path.lexists(path):  # else it was removed while we read
+                problems += error.problems
+
+
+def _page_files(project: Project, problems: list[Problem]) -> Iterator[Path]:
+    """Yield the files that MkDocs makes pages of, without those that the engine writes.
+
+    What begins with a dot is none: editors, file systems and notebooks keep copies and locks under such names.
+    """
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(project.relative(Path(error.filename)), None, f"读不出来：{error.strerror}"))
+
+    for folder, folders, names in os.walk(project.docs, onerror=unreadable, followlinks=True):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and here / name != project.tag_pages]
+        yield from (here / name for name in names if name.endswith(".md") and not name.startswith("."))
 
 
 def write_pages(
@@ -56,6 +71,7 @@ def write_pages(
     for entry in entries:
         problems += ledger.check_entry(entry)
     if whole:
+        problems += check_tags(project)
         problems += check_labs(labs, pages)
         write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
     return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
