@@ -24,9 +24,19 @@ _TAKEN = {
 
 
 def check_pages(
-    pages: Sequence[Page], experiments: dict[str, Experiment], broken: set[str], whole: bool
+    project: Project, pages: Sequence[Page], readable: Sequence[Experiment], known: Sequence[Problem], whole: bool
 ) -> Iterator[Problem]:
-    """Yield what is wrong between pages and experiments: one without the other, unknown cells, a repeated number."""
+    """Yield what is wrong between pages and experiments: one without the other, unknown cells, a repeated number.
+
+    Args:
+        project: the project.
+        pages: those that can be read.
+        readable: the experiments that can be read.
+        known: what is wrong with others.
+        whole: these are all pages and experiments.
+    """
+    experiments = {experiment.id: experiment for experiment in readable}
+    broken = {problem.path for problem in known}
     numbers: dict[str, Page] = {}
     for page in pages:
         if page.qa is None:
@@ -51,6 +61,7 @@ def check_pages(
             what = f"一章不能叫 {id_.partition('/')[0]}：docs/ 里这个文件夹放{kept}"
             yield Problem(f"examples/{id_}.py", None, what, "给 examples/ 和 docs/ 里的文件夹换一个名字")
     if whole:
+        yield from _check_tags(project)
         questions = {id_ for id_, experiment in experiments.items() if not experiment.is_lab}
         for id_ in questions - {page.id for page in pages if page.qa}:
             path = f"examples/{id_}.py"
@@ -58,7 +69,7 @@ def check_pages(
                 yield Problem(path, None, f"没有同名的页面 docs/{id_}.md", "页面的 front matter 里要有 qa")
 
 
-def check_tags(project: Project) -> Iterator[Problem]:
+def _check_tags(project: Project) -> Iterator[Problem]:
     """Yield what is wrong with the tags of the settings: their formulas, and names that the engine gives itself."""
     for group, tags in project.tag_groups.items():
         for tag, covers in tags.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.common import EngineError, Problem, Project, write_all, write_if_changed
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
-from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages, check_tags
+from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
 from engine.pages.ledger import Entry
@@ -65,13 +65,10 @@ def write_pages(
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     terms = read_terms(project, problems)
     entries = entries_of(pages, experiments, facts)
-    by_id = {experiment.id: experiment for experiment in experiments}
-    broken = {problem.path for problem in problems}
-    problems += check_pages(pages, by_id, broken, whole)
+    problems += check_pages(project, pages, experiments, problems, whole)
     for entry in entries:
         problems += ledger.check_entry(entry)
     if whole:
-        problems += check_tags(project)
         problems += check_labs(labs, pages)
         write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
     return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
