@@ -111,8 +111,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
     """Give a notebook's page its title, tags and description; what the theme writes of any page is text, not HTML."""
     if notebook_pages.is_notebook(page):
         page.meta |= notebook_pages.metadata_of(markdown)
-    for key in {"title", "description"} & page.meta.keys():
-        page.meta[key] = escape(" ".join(str(page.meta[key] or "").split()))
+    for key, value in page.meta.items():
+        if isinstance(value, str) or key in ("title", "description"):
+            page.meta[key] = escape(" ".join(str(value or "").split()))
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:

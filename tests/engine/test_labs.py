@@ -144,6 +144,7 @@ def test_a_lab_that_is_gone_leaves_nothing(tiny: Tiny) -> None:
         (("description: 从一加到三。", r"description: 从 $\frob{1}$ 加到三。"), 5, "公式转换不了"),
         (("title: 加法实验", "title: 加法 <unk> 实验"), 2, "标题要写成一行，里面的 <…> 会被当成 HTML"),
         (("$a + b$", r"\(\frob\)"), 20, "公式转换不了"),
+        (("# 公式 $a + b$", "# --8<-- '04-a/sum/sum.md'\n# 公式 $a + b$"), 20, "实验室的文字里不嵌入片段"),
         (("$a + b$", "[甲](javascript:x)"), 20, "链接会执行脚本"),
     ],
 )

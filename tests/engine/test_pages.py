@@ -317,6 +317,14 @@ def test_front_matter_that_is_hard_to_read(tiny: Tiny, kind: str, other: bool) -
     assert len(str(problem)) < 400
 
 
+def test_a_body_that_is_nested_too_deep(tiny: Tiny) -> None:
+    boxes = '<div markdown="1">\n\n' * 1500 + "深" + "\n\n</div>" * 1500
+    tiny.write("docs/other.md", f"# 甲\n\n{boxes}\n")
+    (problem,) = tiny.problems()
+    assert problem.path == "docs/other.md"
+    assert "嵌套得太深" in problem.what
+
+
 def test_values_that_other_pages_may_have(tiny: Tiny) -> None:
     tiny.write("docs/04-a/index.md", "---\ntitle: [一]\ntags: 3\nrelated: 1\ndescription:\naliases: {a: b}\n---\n")
     assert tiny.problems() == ()

@@ -57,7 +57,12 @@ def check_body(body: Sequence[str], first_line: int, name: str) -> Iterator[Prob
         if _CONFLICT.match(text):
             hint = "两个版本没有合并好：留下要的，删掉 <<<<<<<、=======、>>>>>>> 这几行"
             yield Problem(name, number, f"合并冲突的标记：{text[:40]}", hint)
-    found = _convert("\n".join(body))
+    try:
+        found = _convert("\n".join(body))
+    except Exception as error:  # of libraries, which all end where Markdown goes too deep
+        what = "嵌套得太深" if isinstance(error, RecursionError) else f"{type(error).__name__}: {error}"
+        yield Problem(name, first_line, f"Markdown 转换不了：{what[:200]}")
+        return
     if found.formulas or found.addresses:
         lines = _CODE_SPAN.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), "\n".join(plain)).split("\n")
         at = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.common import PageError, Problem, Project, check_body, check_text, front_matter, suggest
+from engine.common import PageError, Problem, Project, check_body, check_text, front_matter, includes, suggest
 from engine.experiments.experiment import Experiment
 
 # What Markdown would take for a tag of HTML; between backticks it is code.
@@ -55,7 +55,11 @@ def read_lab(experiment: Experiment, project: Project) -> Lab:
         if isinstance(words := front.get(key), str):
             problems += check_text(words, lines.get(key, 1), name)
     for cell in experiment.texts:
-        problems += check_body(cell.source.split("\n"), cell.line, name)
+        words = cell.source.split("\n")
+        for _, _, index in includes(words):
+            hint = "单元写在文字之间；要显示这一行本身，在前面加一个分号"
+            problems.append(Problem(name, cell.line + index, "实验室的文字里不嵌入片段", hint))
+        problems += check_body(words, cell.line, name)
     if not problems:
         first = experiment.texts[0] if experiment.texts else None
         if first is None or first.before or first.source.split("\n")[0] != f"# {front['title']}":
