@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.common import EngineError, Memo, Problem, Project, Reporter, guarded
-from engine.experiments import Experiment, ingredients, read_experiments, reasons, select
-from engine.pages import Page, check_entry, entries_of, read_pages, read_terms
+from engine.experiments import Experiment, ingredients, read_experiments, read_labs, reasons, select
+from engine.pages import Page, check_entry, check_pages, entries_of, read_pages, read_terms
 from engine.pages import likely_related as most_alike
 from engine.results import Cache, Facts, facts_of, write_durations
 
@@ -27,8 +27,11 @@ def missing_results(
     problems: list[Problem] = []
     cache = Cache(project.cache, project.root, (reporter or Reporter()).log)
     experiments, facts = _cached(project, select(project, only, shard), cache, problems)
-    selected = [e.id for e in experiments] if only or shard else None
-    pages = list(read_pages(project, selected, problems))
+    whole = not only and not shard
+    pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
+    read_terms(project, problems)
+    read_labs(project, experiments, problems)
+    problems += check_pages(project, pages, experiments, problems, whole)
     for entry in entries_of(pages, experiments, facts):
         with guarded(problems, entry.page.path):
             problems += check_entry(entry)

@@ -21,6 +21,12 @@ def test_a_tag_shows_its_experiments_and_no_others(visit: Visit) -> None:
     assert cards.count() == every
 
 
+def test_an_address_that_ends_in_half_a_character_shows_all(visit: Visit) -> None:
+    page = visit.open("labs/index.html#%")
+    every = page.locator(".qa-gallery > li:visible").count()
+    assert page.get_by_role("status").filter(has_text="个实验").inner_text() == f"共 {every} 个实验"
+
+
 def test_photographs_are_not_inverted_in_the_dark(visit: Visit) -> None:
     page = visit.open("labs/index.html")
     page.evaluate("document.body.dataset.mdColorScheme = 'slate'")

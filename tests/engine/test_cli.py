@@ -14,6 +14,17 @@ from tests.tiny import Tiny
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
+def test_a_check_tells_all_that_a_build_would(tiny: Tiny) -> None:
+    tiny.build()
+    tiny.page(("04-a/sum/sum.md", "04-a/sum/smu.md"))
+    tiny.write("docs/glossary.yml", "- term: 商\n")
+    done = tiny.command("run", "--check")
+    assert done.returncode == 1
+    assert "docs/04-a/sum.md:18: 04-a/sum.py 里没有单元“smu”" in done.stderr
+    assert "docs/glossary.yml:1: 条目缺“en”" in done.stderr
+    assert done.stderr.count("docs/04-a/sum.md") == sum(p.path == "docs/04-a/sum.md" for p in tiny.problems())
+
+
 def test_all_some_check_force(tiny: Tiny) -> None:
     checked = tiny.command("run", "--check")
     assert checked.returncode == 1

@@ -1,5 +1,6 @@
 """Fourth room: what pages say of experiments. Claims are checked, and what leads from page to page is written."""
 
+from engine.pages.consistency import check_pages
 from engine.pages.glossary import Term, read_glossary
 from engine.pages.ledger import Entry, check_entry
 from engine.pages.page import Page, read_page
@@ -11,6 +12,7 @@ __all__ = [
     "Page",
     "Term",
     "check_entry",
+    "check_pages",
     "entries_of",
     "likely_related",
     "read_glossary",

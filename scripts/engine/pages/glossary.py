@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from engine.common import YAML_LOADER, PageError, Problem, Project, suggest, text, wrapped
+from engine.common import BadYaml, PageError, Problem, Project, check_text, code, load_yaml, suggest, text, wrapped
 
 _KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
 _LISTS = ("synonyms", "typed", "api", "questions")
@@ -53,12 +53,15 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
         return ()
     name, problems = project.relative(path), []
     try:
-        source = path.read_text("utf-8")
-        node, entries = yaml.compose(source, Loader=YAML_LOADER), yaml.load(source, Loader=YAML_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"术语表读不懂：{getattr(error, 'problem', None) or error}"
-        raise PageError(Problem(name, mark.line + 1 if mark else None, what)) from error
+        node, entries = load_yaml(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise PageError(Problem(name, None, f"读不出来：{error.strerror}")) from error
+    except BadYaml as error:
+        raise PageError(Problem(name, error.line, f"术语表读不懂：{error}", error.hint)) from error
+    except UnicodeDecodeError as error:
+        raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+    if entries is None:
+        return ()
     if not isinstance(node, yaml.SequenceNode):
         raise PageError(Problem(name, 1, "术语表要写成条目的列表：每条以“- term:”开头"))
     terms: list[Term] = []
@@ -66,6 +69,8 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     for item, raw in zip(node.value, entries, strict=True):
         line = item.start_mark.line + 1
         found = [Problem(name, line, what, hint) for what, hint in _defects(raw, project)]
+        for words in _shown(raw) if not found else ():
+            found += check_text(words, line, name)
         if not found:
             lists = {key: tuple(raw.get(key) or ()) for key in _LISTS}
             term = Term(raw["term"], raw["en"], means=raw["means"], **lists)
@@ -78,6 +83,11 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     if problems:
         raise PageError(problems)
     return tuple(terms)
+
+
+def _shown(raw: dict[str, Any]) -> tuple[str, ...]:
+    """Return the words of an entry that stand in the glossary."""
+    return (raw["term"], raw["en"], raw["means"], *(raw.get("synonyms") or ()))
 
 
 def _defects(raw: Any, project: Project) -> Iterable[tuple[str, str]]:
@@ -112,7 +122,7 @@ def glossary_fragment(terms: Sequence[Term], links: dict[str, str]) -> str:
         lines = [f"**{text(term.term)}**{{ #term-{number} }}　{names}" if names else f"**{text(term.term)}**"]
         lines.append(text(term.means))
         if term.api:
-            lines.append("、".join(f"`{name}`" for name in term.api))
+            lines.append("、".join(code(name) for name in term.api))
         if found := [links[number] for number in term.questions if number in links]:
             lines.append("问题：" + "、".join(found))
         parts.append("<br>\n".join(lines))

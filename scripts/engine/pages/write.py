@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,16 +19,32 @@ from engine.results import Facts
 
 def read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
     """Yield the pages that can be read: all, or those of the experiments whose ids are in `only`."""
-    for path in sorted(project.docs.rglob("*.md")):
-        if path.is_relative_to(project.tag_pages):
-            continue
+    for path in sorted(_page_files(project, problems)):
         if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
             continue
+        found: list[Problem] = []
         page = None
-        with guarded(problems, project.relative(path)):
+        with guarded(found, project.relative(path)):
             page = read_page(path, project)
         if page:
             yield page
+        elif os.path.lexists(path):  # else it was removed while we read
+            problems += found
+
+
+def _page_files(project: Project, problems: list[Problem]) -> Iterator[Path]:
+    """Yield the files that MkDocs makes pages of, without those that the engine writes.
+
+    What begins with a dot is none: editors, file systems and notebooks keep copies and locks under such names.
+    """
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(project.relative(Path(error.filename)), None, f"读不出来：{error.strerror}"))
+
+    for folder, folders, names in os.walk(project.docs, onerror=unreadable, followlinks=True):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and here / name != project.tag_pages]
+        yield from (here / name for name in names if name.endswith(".md") and not name.startswith("."))
 
 
 def write_pages(
@@ -53,10 +70,8 @@ def write_pages(
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     terms = read_terms(project, problems)
     entries = entries_of(pages, experiments, facts)
-    by_id = {experiment.id: experiment for experiment in experiments}
-    broken = {problem.path for problem in problems}
     with guarded(problems, "docs/"):
-        problems += check_pages(pages, by_id, broken, whole)
+        problems += check_pages(project, pages, experiments, problems, whole)
     for entry in entries:
         with guarded(problems, entry.page.path):
             problems += ledger.check_entry(entry)

@@ -3,15 +3,7 @@
 from engine.results.cache import Cache, Notebook
 from engine.results.durations import read_durations, write_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
-from engine.results.render import (
-    STAMPED,
-    cell_fragment,
-    cell_outputs_text,
-    download_links,
-    duration,
-    plain,
-    versions,
-)
+from engine.results.render import STAMPED, cell_fragment, cell_outputs_text, download_links, duration, plain, versions
 from engine.results.results import Results
 from engine.results.thumbnail import thumbnail
 

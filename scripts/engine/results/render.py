@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.common import Problem, RunError
+from engine.common import Problem, RunError, shown
 from engine.experiments import Cell, Experiment
 from engine.results.cache import Notebook
 from engine.results.notebook import Facts, outputs_of
@@ -23,12 +23,6 @@ LINE_LIMIT, LINE_WIDTH = 60, 400
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-# The lines that pymdownx.snippets would act on, in text that is only to be shown; a semicolon in front prevents it.
-_SNIPPET = re.compile(
-    r"""^(?P<before>[ \t]*)(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""
-    r"""|^(?P<text>.*?)(?<!;)(?<!-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])""",
-    re.IGNORECASE,
-)
 # As Python writes them: in angle brackets, or more than the eight digits that a number of 32 bits has.
 _ADDRESS = re.compile(r"<[^<\n]{0,200} at 0x[0-9a-f]+[^\n]{0,200}>|\bat 0x[0-9a-f]{9,16}\b", re.IGNORECASE)
 # The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
@@ -120,7 +114,7 @@ def download_links(experiment: Experiment) -> list[str]:
 
 
 def _fence(text: str, attributes: str) -> str:
-    text = "\n".join(_SNIPPET.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
+    text = shown(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence} {{ {attributes} }}\n{text}\n{fence}"
