@@ -1,5 +1,6 @@
 """What all rooms share: the project's folders and settings, errors, files, pieces of Markdown, progress, memory."""
 
+from engine.common.entries import read_entries
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
 from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
@@ -25,6 +26,7 @@ __all__ = [
     "find_root",
     "front_matter",
     "load_project",
+    "read_entries",
     "remove_unfinished",
     "suggest",
     "table",

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from engine.common import YAML_LOADER, PageError, Problem, Project, suggest, text, wrapped
+from engine.common import PageError, Problem, Project, read_entries, suggest, text, wrapped
 
 _KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
 _LISTS = ("synonyms", "typed", "api", "questions")
@@ -48,23 +46,10 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     Raises:
         PageError: not YAML, an entry that is not as agreed, an unknown question, a word that two entries claim.
     """
-    path = project.glossary
-    if not path.is_file():
-        return ()
-    name, problems = project.relative(path), []
-    try:
-        source = path.read_text("utf-8")
-        node, entries = yaml.compose(source, Loader=YAML_LOADER), yaml.load(source, Loader=YAML_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"术语表读不懂：{getattr(error, 'problem', None) or error}"
-        raise PageError(Problem(name, mark.line + 1 if mark else None, what)) from error
-    if not isinstance(node, yaml.SequenceNode):
-        raise PageError(Problem(name, 1, "术语表要写成条目的列表：每条以“- term:”开头"))
+    name, problems = project.relative(project.glossary), []
     terms: list[Term] = []
     claimed: dict[str, str] = {}
-    for item, raw in zip(node.value, entries, strict=True):
-        line = item.start_mark.line + 1
+    for line, raw in read_entries(project.glossary, name, "术语表", "term"):
         found = [Problem(name, line, what, hint) for what, hint in _defects(raw, project)]
         if not found:
             lists = {key: tuple(raw.get(key) or ()) for key in _LISTS}

@@ -8,10 +8,15 @@ from pathlib import Path
 from engine.common import EngineError, Problem, Project, write_all, write_if_changed
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
+from engine.pages.bibliography import Work, read_bibliography
+from engine.pages.citations import Citations
+from engine.pages.cited import cited_works
 from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.pages.course import Lecture, course_fragment, read_course
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
 from engine.pages.ledger import Entry
+from engine.pages.outward import Outward
 from engine.pages.page import Page, read_page
 from engine.results import Facts
 
@@ -49,16 +54,21 @@ def write_pages(
     """
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     terms = read_terms(project, problems)
+    lectures = _read_lectures(project, problems)
+    works = _read_works(project, problems)
     entries = entries_of(pages, experiments, facts)
     by_id = {experiment.id: experiment for experiment in experiments}
     broken = {problem.path for problem in problems}
-    problems += check_pages(pages, by_id, broken, whole)
+    problems += check_pages(pages, by_id, broken, lectures, whole)
     for entry in entries:
         problems += ledger.check_entry(entry)
     if whole:
         problems += check_labs(labs, pages)
         write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
-    return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, whole))
+    cited = cited_works(project, pages, experiments, Citations(works), problems) if works else {}
+    questions = [entry.experiment for entry in entries]
+    outward = Outward(lectures, cited, lambda experiment: references.apis_of(experiment, terms), questions)
+    return write_all(_made_of_claims(project, pages, labs, entries, facts, terms, lectures, outward, whole))
 
 
 def _made_of_claims(
@@ -68,15 +78,20 @@ def _made_of_claims(
     entries: Sequence[Entry],
     facts: Mapping[str, Facts],
     terms: Sequence[Term],
+    lectures: Mapping[str, Lecture],
+    outward: Outward,
     whole: bool,
 ) -> Iterator[tuple[Path, str]]:
     """Make, one after another, the fragments of each page and lab; of a whole build also those that list them all."""
     for lab in labs:
-        yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
+        yield project.fragments / lab.id / "foot.md", foot_fragment(lab) + outward.section(lab.experiment)
     for entry in entries:
         folder = project.fragments / entry.page.id
         yield folder / "claims.md", ledger.claims_fragment(entry.page)
-        yield folder / "foot.md", ledger.foot_fragment(entry)
+        yield folder / "foot.md", ledger.foot_fragment(entry) + outward.section(entry.experiment, entry.page)
+    for chapter in {entry.page.chapter for entry in entries}:
+        if lecture := lectures.get(chapter.partition("-")[0]):
+            yield project.fragments / chapter / "course.md", course_fragment(lecture)
     if whole:
         errata, report = (project.fragments / name for name in LEDGER_FRAGMENTS)
         yield errata, ledger.errata_fragment(entries)
@@ -123,6 +138,22 @@ def read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
     except EngineError as error:
         problems += error.problems
         return ()
+
+
+def _read_works(project: Project, problems: list[Problem]) -> tuple[Work, ...]:
+    try:
+        return read_bibliography(project)
+    except EngineError as error:
+        problems += error.problems
+        return ()
+
+
+def _read_lectures(project: Project, problems: list[Problem]) -> dict[str, Lecture]:
+    try:
+        return read_course(project)
+    except EngineError as error:
+        problems += error.problems
+        return {}
 
 
 def entries_of(pages: Sequence[Page], experiments: Sequence[Experiment], facts: Mapping[str, Facts]) -> list[Entry]:
