@@ -15,6 +15,7 @@ YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _BLOCK_FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+_COMMENT_OR_LINK = re.compile(r"<!--.*?-->|!?\[[^\]\n]*\]\([^)\n]*\)|https?://[^\s）]+", re.DOTALL)
 _INLINE_FORMULA = re.compile(r"(?<![\\$])\$(?![\s$])((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)")
 
 
@@ -86,3 +87,14 @@ def check_formulas(body: list[str], first_line: int, name: str) -> Iterator[Prob
         except MathError as error:
             line = first_line + text.count("\n", 0, match.start())
             yield Problem(name, line, f"公式转换不了：{error}", match[1].strip())
+
+
+def prose(source: str) -> str:
+    """Return a text with code, formulas, comments, links and addresses blanked; each character stays where it is."""
+    text = "\n".join(
+        kept or " " * len(line)
+        for line, kept in zip(source.split("\n"), without_code(source.split("\n")), strict=True)
+    )
+    for pattern in (_CODE_SPAN, _BLOCK_FORMULA, _INLINE_FORMULA, _COMMENT_OR_LINK):
+        text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+    return text

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.common import Problem, Project, without_code
+from engine.common import Problem, Project, prose
 from engine.experiments import Experiment
 from engine.pages.bibliography import Work
 from engine.pages.citations import Citation, Citations
 from engine.pages.page import Page
-
-_NOT_PROSE = re.compile(
-    r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|<!--.*?-->|!?\[[^\]\n]*\]\([^)\n]*\)|https?://\S+", re.DOTALL
-)
 
 
 def cited_works(
@@ -35,20 +31,27 @@ def cited_works(
     found: dict[str, list[Work]] = {}
     for page in pages:
         source = (project.root / page.path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        found[page.id] = list(_known(_prose(source), page.path, 1, citations, problems))
+        found[page.id] = list(_known(source, page.path, 1, citations, problems))
     for experiment in experiments:
-        path = project.relative(experiment.path)
-        parts = [(_prose(text.source), text.line) for text in experiment.texts]
-        parts += [(cell.source, cell.line) for cell in experiment.cells] if parts else [(experiment.text, 1)]
-        for source, line in parts:
-            found.setdefault(experiment.id, []).extend(_known(source, path, line, citations, problems))
+        path, works = project.relative(experiment.path), found.setdefault(experiment.id, [])
+        for text in experiment.texts:
+            works += _known(text.source, path, text.line, citations, problems)
+        parts = [(cell.source, cell.line) for cell in experiment.cells] if experiment.texts else []
+        for source, line in parts or [(experiment.text, 1)]:
+            works += _known(source, path, line, citations, problems, markdown=False)
     if project.glossary.is_file():
-        list(_known(project.glossary.read_text("utf-8"), project.relative(project.glossary), 1, citations, problems))
+        source = project.glossary.read_text("utf-8", errors="replace")
+        list(_known(source, project.relative(project.glossary), 1, citations, problems))
     return {id_: list(dict.fromkeys(works)) for id_, works in found.items() if works}
 
 
-def _known(source: str, path: str, first_line: int, citations: Citations, problems: list[Problem]) -> Iterator[Work]:
-    for citation in citations.find(source):
+def _known(
+    source: str, path: str, first_line: int, citations: Citations, problems: list[Problem], *, markdown: bool = True
+) -> Iterator[Work]:
+    """Yield the works that a text cites; of Markdown its prose alone is looked at."""
+    if next(citations.find(source), None) is None:  # as in most: what is no prose need not be found
+        return
+    for citation in citations.find(prose(source) if markdown else source):
         if len(citation.works) == 1:
             yield citation.works[0]
         else:
@@ -65,9 +68,3 @@ def _complaint(citation: Citation) -> tuple[str, str]:
     if citation.near:
         hint = f"相近的：{'、'.join(citation.near)}；三位作者起写“等”，两位都写出来。{hint}"
     return f"没有文献“{said}”", hint
-
-
-def _prose(source: str) -> str:
-    """Return a text with code, formulas, comments, links and addresses blanked; lines stay where they are."""
-    text = "\n".join(without_code(source.split("\n")))
-    return _NOT_PROSE.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
