@@ -18,7 +18,7 @@ from engine.common import EngineError, Memo, Problem, Project, Reporter, disk_er
 from engine.experiments import read_experiments, read_labs, select
 from engine.pages import write_pages
 from engine.results import Results
-from engine.running import LocalPool, Pool, run_all, start_server
+from engine.running import IDLE, LocalPool, Pool, run_all, start_server, where_temporary_files_go
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def build(
     shard: tuple[int, int] | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
+    idle: float = IDLE,
     pool: Callable[[Path], Pool] | None = None,
     reporter: Reporter | None = None,
 ) -> Result:
@@ -49,7 +50,8 @@ def build(
         force: execute even what is cached.
         shard: (k, n) for the k-th of n slices of the experiments; all slices' caches together make the whole.
         jobs: experiments to run side by side; as many as there are cores by default.
-        timeout: seconds each experiment may take, instead of what the experiments say.
+        timeout: seconds of processor time each experiment may take, instead of what the experiments say.
+        idle: seconds in which an experiment may neither compute nor end.
         pool: makes, from the project's folder, the pool to run on instead of this machine's cores.
         reporter: is told of the progress.
 
@@ -80,7 +82,9 @@ def build(
             missing = [dataclasses.replace(experiment, timeout=timeout) for experiment in missing]
         reporter.start(len(missing), len(cached))
         if missing:
-            workers = pool(project.root) if pool else LocalPool(missing, project.root, jobs)
+            if notice := where_temporary_files_go():
+                reporter.log(notice)
+            workers = pool(project.root) if pool else LocalPool(missing, project.root, jobs, idle)
             for experiment, run in run_all(missing, workers):
                 results.take(experiment, run)
 

@@ -22,6 +22,7 @@ from typing import Any
 from mkdocs.commands.build import _populate_page
 from mkdocs.structure.pages import Page
 
+from engine.common import cores
 from mkdocs_site.remember import MEMORY, Complaints
 
 _MOST = 3  # the rest of the build is not divided: more would hardly help
@@ -32,7 +33,7 @@ _helpers: list[tuple[BaseProcess, Connection]] = []
 def start(config: Any, files: Any) -> None:
     """Start the helpers, where there are cores for them and processes can be forked safely."""
     stop()
-    number = min((os.cpu_count() or 1) - 1, _MOST)
+    number = min(cores() - 1, _MOST)
     if sys.platform != "linux" or threading.active_count() > 1:
         return
     context = multiprocessing.get_context("fork")
@@ -67,6 +68,7 @@ def stop() -> None:
 
 def _work(writer: Connection, pages: Sequence[Any], config: Any, files: Any) -> None:
     """Render pages and take them apart for the search, and send what that gave."""
+    mkdocs = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # MkDocs is told, and ends us
     _helpers.clear()  # those that were forked before us are not ours
     log = logging.getLogger("mkdocs")
@@ -74,6 +76,8 @@ def _work(writer: Connection, pages: Sequence[Any], config: Any, files: Any) -> 
     MEMORY.keeps = True
     search = config.plugins["material/search"].search_index
     for file in pages:
+        if os.getppid() != mkdocs:  # it was killed before it could end us
+            return
         with contextlib.suppress(Exception):
             page = file.page or Page(None, file, config)
             _populate_page(page, config, files)

@@ -78,7 +78,7 @@ def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
 
 HELPERS = {
     "none": "prerender._MOST = 0",
-    "all there are": "prerender.os.cpu_count = lambda: 9",
+    "all there are": "prerender.cores = lambda: 9",
     "helpers that die": "prerender._populate_page = lambda *_: prerender.os._exit(1)",
     "helpers that fail": "prerender._populate_page = lambda *_: 1 / 0",
 }

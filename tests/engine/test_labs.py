@@ -156,3 +156,17 @@ def test_markdown_in_an_experiment_that_is_no_lab_is_refused(tiny: Tiny) -> None
     problem = tiny.only("# %% [markdown]\n# 文字\n\n# %% a\nx = 1\n")
     assert problem is not None
     assert problem.what == "实验里只有代码单元"
+
+
+@pytest.mark.parametrize("code", ["x = 1 + 1", "assert 1 == 2", "   # 缩进的注释", "f'{x}'"])
+def test_code_below_a_header_of_text_is_refused(tiny: Tiny, code: str) -> None:
+    lab(tiny, ("#\n# 见", f"#\n{code}\n# 见"))
+    (problem,) = tiny.problems()
+    assert (problem.path, problem.line) == ("examples/labs/adding.py", 11)
+    assert "Markdown 单元里有代码" in problem.what
+
+
+def test_text_may_be_one_string(tiny: Tiny) -> None:
+    lab(tiny, ("# ## 画出来\n# 公式 $a + b$。", '"""\n## 画出来\n公式 $a + b$。\n"""'))
+    tiny.build()
+    assert notebook(tiny)["cells"][2]["source"] == "## 画出来\n公式 $a + b$。"

@@ -138,7 +138,7 @@ def test_a_module_that_is_no_python_is_named_with_its_line(two: Tiny) -> None:
     for problems in (two.problems(only=[two.root / "examples"]), _check_problems(two)):
         (problem,) = problems
         assert (problem.path, problem.line) == ("examples/04-a/_helper.py", 4)
-        assert "语法错误" in problem.what
+        assert "不是合法的 Python" in problem.what
         assert "examples/04-a/first.py" in problem.hint
     assert "print(3)" in two.fragment("only", "second")  # the others go on
 

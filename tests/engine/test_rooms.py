@@ -10,7 +10,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # In the order of the data: each may use those before it.
-ROOMS = ("common", "experiments", "running", "results", "pages")
+ROOMS = ("common", "experiments", "running", "results", "stress", "pages")
 GENERATORS = {"mkdocs", "material", "mkdocs_jupyter", "mkdocs_site", "zensical"}
 
 

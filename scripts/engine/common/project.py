@@ -103,10 +103,10 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """Name a file as the maintainer would: relative to the project, with forward slashes."""
-        try:
-            return path.resolve().relative_to(self.root).as_posix()
-        except ValueError:
-            return path.as_posix()
+        for form in (path, path.resolve()):  # the first also where a folder of the project is a link to elsewhere
+            if form.is_relative_to(self.root):
+                return form.relative_to(self.root).as_posix()
+        return path.as_posix()
 
 
 def load_project(root: Path) -> Project:
@@ -133,5 +133,17 @@ def load_project(root: Path) -> Project:
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` that holds a pyproject.toml (or `start` itself)."""
-    return next((p for p in (start, *start.parents) if (p / "pyproject.toml").is_file()), start)
+    """Return the nearest folder at or above `start` whose pyproject.toml has a ``[tool.engine]``.
+
+    Where there is none, return the nearest with any pyproject.toml, or `start`: what is wrong there can be said.
+    """
+    folders = [folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()]
+    return next((folder for folder in folders if _is_project(folder)), folders[0] if folders else start)
+
+
+def _is_project(folder: Path) -> bool:
+    try:
+        tool = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("tool")
+    except (OSError, ValueError):
+        return False
+    return isinstance(tool, dict) and "engine" in tool

@@ -1,15 +1,24 @@
 """First room: what an experiment is. Its file is read, its assertions are found, its key is computed."""
 
-from engine.experiments.assertions import RECORDER, Assertion, instrument
-from engine.experiments.experiment import DEFAULT_TIMEOUT, RESERVED, Cell, Experiment, Text, words_in_code
+from engine.experiments.assertions import FAILURES, RECORDER, Assertion, instrument
+from engine.experiments.experiment import (
+    DEFAULT_TIMEOUT,
+    RESERVED,
+    Cell,
+    Experiment,
+    Text,
+    is_time_limit,
+    words_in_code,
+)
 from engine.experiments.explain import reasons
-from engine.experiments.key import ingredients, key_of
+from engine.experiments.key import ingredients, key_of, local_modules
 from engine.experiments.lab import Lab, page_metadata, read_lab
 from engine.experiments.parse import parse_experiment
-from engine.experiments.read import read_experiments, read_labs, select
+from engine.experiments.read import current_key, read_experiments, read_labs, select
 
 __all__ = [
     "DEFAULT_TIMEOUT",
+    "FAILURES",
     "RECORDER",
     "RESERVED",
     "Assertion",
@@ -17,9 +26,12 @@ __all__ = [
     "Experiment",
     "Lab",
     "Text",
+    "current_key",
     "ingredients",
     "instrument",
+    "is_time_limit",
     "key_of",
+    "local_modules",
     "page_metadata",
     "parse_experiment",
     "read_experiments",

@@ -8,23 +8,38 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import itertools
-from collections.abc import Iterable
+import re
+import tokenize
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 RECORDER = "__engine_assertion_held__"
+FAILURES = "__engine_assertion_failed__"
 _IMPORTED, _CONSTANT, _COMPUTED = range(3)
 
 Kinds = dict[str, int]
 """Of each name bound in an experiment, whether it is imported, only ever a constant, or computed."""
 
 
+_LABEL = re.compile(r"#\s*证据[:：]\s*(.*\S)")
+
+
 @dataclass(frozen=True)
 class Assertion:
-    """An assertion at a line of its cell, from 1; `trivial` says why it cannot fail, or is None where it could."""
+    """An assertion of a cell.
+
+    Attributes:
+        line: of the cell, from 1.
+        trivial: why it cannot fail, or None where it could.
+        label: what pages call it by, from the comment ``# 证据：…`` behind or above it; empty where there is none.
+    """
 
     line: int
     trivial: str | None
+    label: str = ""
 
 
 def find_assertions(source: str, kinds: Kinds) -> tuple[Assertion, ...]:
@@ -35,33 +50,66 @@ def find_assertions(source: str, kinds: Kinds) -> tuple[Assertion, ...]:
         kinds: what each name of the whole experiment stands for.
     """
     found = []
+    labels = _labels(source)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assert):
-            found.append(Assertion(node.lineno, _why_trivial(node.test, kinds)))
+            trivial = _why_trivial(node.test, kinds)
         elif isinstance(node, ast.Expr) and (call := _testing_call(node)):
-            found.append(Assertion(node.lineno, _why_trivial_call(call, kinds)))
+            trivial = _why_trivial_call(call, kinds)
+        else:
+            continue
+        label = labels.get(node.end_lineno or node.lineno) or labels.get(node.lineno - 1, "")
+        found.append(Assertion(node.lineno, trivial, label))
     return tuple(sorted(found, key=lambda assertion: assertion.line))
 
 
-def instrument(tree: ast.Module, cell: str) -> ast.Module:
-    """Return the tree of a cell with ``RECORDER(cell, line)`` called after each assertion; lines stay as they are."""
-    instrumented: ast.Module = _Instrument(cell).visit(tree)
+def _labels(source: str) -> dict[int, str]:
+    """Return what comments call evidence, by line."""
+    if "证据" not in source:
+        return {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    found = ((token.start[0], _LABEL.match(token.string)) for token in tokens if token.type == tokenize.COMMENT)
+    return {line: match[1] for line, match in found if match}
+
+
+def instrument(tree: ast.Module, cell: str, going_on: Collection[int] = ()) -> ast.Module:
+    """Return the tree of a cell with ``RECORDER(cell, line)`` called after each assertion; lines stay as they are.
+
+    Args:
+        tree: the cell.
+        cell: its name.
+        going_on: lines of assertions whose failure, or error, is noted by ``FAILURES(cell, line)`` and does not end
+            the run.
+    """
+    instrumented: ast.Module = _Instrument(cell, going_on).visit(tree)
     return ast.fix_missing_locations(instrumented)
 
 
 class _Instrument(ast.NodeTransformer):
-    def __init__(self, cell: str) -> None:
-        self.cell = cell
+    def __init__(self, cell: str, going_on: Collection[int]) -> None:
+        self.cell, self.going_on = cell, going_on
+
+    def visit(self, node: ast.AST) -> Any:
+        """Look into statements only: no expression holds one, and some are nested deeply."""
+        return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
-        return [node, self.record(node)]
+        return self.recorded(node)
 
     def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:
-        return [node, self.record(node)] if _testing_call(node) else [node]
+        return self.recorded(node) if _testing_call(node) else [node]
 
-    def record(self, node: ast.stmt) -> ast.stmt:
+    def recorded(self, node: ast.stmt) -> list[ast.stmt]:
+        held = self.call(RECORDER, node)
+        if node.lineno not in self.going_on:
+            return [node, held]
+        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [self.call(FAILURES, node)])
+        return [ast.copy_location(ast.Try([node], [handler], [held], []), node)]
+
+    def call(self, function: str, node: ast.stmt) -> ast.stmt:
         arguments: list[ast.expr] = [ast.Constant(self.cell), ast.Constant(node.lineno)]
-        return ast.copy_location(ast.Expr(ast.Call(ast.Name(RECORDER, ast.Load()), arguments, [])), node)
+        expression = ast.Expr(ast.Call(ast.Name(function, ast.Load()), arguments, []))
+        return ast.fix_missing_locations(ast.copy_location(expression, node))
 
 
 def _testing_call(node: ast.Expr) -> ast.Call | None:
@@ -121,7 +169,7 @@ def _root(node: ast.expr) -> str | None:
 def _is_literal(node: ast.expr) -> bool:
     try:
         ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):  # no literal, one that cannot be a key, one nested too deeply
         return False
     return True
 

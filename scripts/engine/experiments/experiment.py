@@ -1,4 +1,4 @@
-"""An experiment: a Python file in jupytext's percent format whose cells have names.
+"""An experiment: a Python file in the percent format whose cells have names.
 
 A lab is an experiment with text between its cells and a header in front; all others are explained by a page.
 """
@@ -12,8 +12,14 @@ from engine.common import LABS
 from engine.experiments.assertions import Assertion
 
 DEFAULT_TIMEOUT = 120.0
+_LONGEST_TIMEOUT = 7 * 86400
 # Fragments of these names are made by the engine beside the cells' own.
 RESERVED = frozenset({"claims", "stamp", "related", "foot"})
+
+
+def is_time_limit(value: object) -> bool:
+    """Whether a value is a number of seconds that can limit an experiment: above zero, at most a week."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LONGEST_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,9 @@ class Cell:
         source: its code, without the header line.
         line: the line of the file on which `source` starts, from 1.
         raises: the exception it must raise, or None.
-        caption: what its figure shows, in one or two sentences, or None.
+        caption: what its figure shows, in a sentence, or None.
+        label: its name for readers, or None.
+        fold: what its code does, in one line, where the page shows the code folded; or None.
         assertions: what it asserts.
     """
 
@@ -34,7 +42,14 @@ class Cell:
     line: int
     raises: str | None = None
     caption: str | None = None
+    label: str | None = None
+    fold: str | None = None
     assertions: tuple[Assertion, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What its assertions are called, in order."""
+        return tuple(dict.fromkeys(a.label for a in self.assertions if a.label))
 
 
 @dataclass(frozen=True)
@@ -62,12 +77,14 @@ class Experiment:
         text: the whole file, for download.
         docstring: the question, and what would refute its answer.
         cells: in order; at least one.
-        timeout: seconds it may take.
+        timeout: seconds of processor time that it and its children may take.
         imports: the dotted names of what it imports, anywhere in it.
         uses: the dotted names of what it uses of that, e.g. ``torch.nn.Conv2d``; ``.view`` for a method or attribute,
             ``drop_last=`` for an argument it gives by name.
         header: of a lab, the YAML in front of its cells.
         texts: of a lab, its Markdown cells.
+        keeps_going: a run of it notes which named assertions fail, and goes on: see `engine.stress`.
+        reads: files and folders, relative to its own folder, that it says it reads.
     """
 
     id: str
@@ -80,6 +97,8 @@ class Experiment:
     uses: tuple[str, ...] = ()
     header: str = ""
     texts: tuple[Text, ...] = ()
+    keeps_going: bool = False
+    reads: tuple[str, ...] = ()
 
     @property
     def is_lab(self) -> bool:

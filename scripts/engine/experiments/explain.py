@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.common import LISTING, TREE
+
 Ingredients = Mapping[str, Any]
 """What a key was made of (see `key.ingredients`), as it is now or as a cached notebook holds it."""
 
@@ -15,11 +17,12 @@ def reasons(now: Ingredients, then: Ingredients, changed_reads: Sequence[str] = 
     Args:
         now: the ingredients of the experiment as it is.
         then: those of its last run.
-        changed_reads: data files that the last run read and that have changed since.
+        changed_reads: files and folders that the last run read and that have changed since.
     """
     found = [*_cells(now["cells"], then["cells"])]
     found += _named("本地模块", now["modules"], then["modules"])
-    found += [f"数据文件 {name} 改了" for name in changed_reads]
+    found += _named("声明的数据", now["reads"], then.get("reads", {}))
+    found += map(_changed, changed_reads)
     found += [
         f"{label}：{then[name]} → {now[name]}"
         for name, label in (("python", "Python"), ("machine", "机器"))
@@ -29,6 +32,14 @@ def reasons(now: Ingredients, then: Ingredients, changed_reads: Sequence[str] = 
     if now["engine"] != then["engine"]:
         found.append("引擎里决定结果的代码改了")
     return found
+
+
+def _changed(name: str) -> str:
+    if name.endswith(LISTING):
+        return f"文件夹 {name} 里的名字变了"
+    if name.endswith(TREE):
+        return f"文件夹 {name.removesuffix(TREE)} 里的内容改了"
+    return f"{'本地模块' if name.endswith('.py') else '数据文件'} {name} 改了"
 
 
 def _cells(now: Sequence[Sequence[Any]], then: Sequence[Sequence[Any]]) -> Iterator[str]:

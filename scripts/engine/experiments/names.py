@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 
 
-def dotted_names(tree: ast.Module) -> set[str]:
-    """Return the dotted names of all that a module imports; ``from torch import fx`` gives ``torch.fx``."""
+def dotted_names(tree: ast.Module, package: str = "") -> set[str]:
+    """Return the dotted names of all that a module imports; ``from torch import fx`` gives ``torch.fx``.
+
+    In a module of `package`, ``from . import x`` gives ``package.x``.
+    """
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names.update(f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names)
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            names.update(".".join(filter(None, [*parts, node.module, alias.name])) for alias in node.names)
     return names
 
 

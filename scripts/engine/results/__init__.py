@@ -1,20 +1,28 @@
 """Third room: what a run leaves. Executed notebooks, kept in a cache and rendered as fragments and downloads."""
 
-from engine.results.cache import Cache, Notebook, digest_of_file
+from engine.results.cache import Cache, Notebook
 from engine.results.durations import read_durations, write_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
-from engine.results.render import cell_fragment, cell_outputs_text, download_links, duration, plain, versions
+from engine.results.render import (
+    STAMPED,
+    cell_fragment,
+    cell_outputs_text,
+    download_links,
+    duration,
+    plain,
+    versions,
+)
 from engine.results.results import Results
 from engine.results.thumbnail import thumbnail
 
 __all__ = [
+    "STAMPED",
     "Cache",
     "Facts",
     "Notebook",
     "Results",
     "cell_fragment",
     "cell_outputs_text",
-    "digest_of_file",
     "download_links",
     "downloadable",
     "duration",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.common import write_atomically
+from engine.common import digest_of, write_atomically
 
 Notebook = dict[str, Any]
 """An executed notebook as nbformat 4 JSON; ``metadata.engine`` holds what the engine knows of the run."""
@@ -25,7 +25,7 @@ class Cache:
 
     Attributes:
         folder: where the entries are; made when first written.
-        root: the project, to which the data files that an entry depends on are relative.
+        root: the project, to which the files and folders that an entry depends on are relative.
         log: told of each entry that cannot be used, and why.
     """
 
@@ -34,7 +34,7 @@ class Cache:
     log: Callable[[str], None]
 
     def load(self, id_: str, key: str) -> Notebook | None:
-        """Return an experiment's entry of this key, or None: absent, damaged, or a data file it read has changed."""
+        """Return an experiment's entry of this key, or None: absent, damaged, or what it read has changed."""
         notebook = self._read(self.path(id_, key))
         return notebook if notebook and not self.changed_reads(notebook) else None
 
@@ -53,9 +53,8 @@ class Cache:
         return last["metadata"]["engine"]["seconds"] if last else None
 
     def changed_reads(self, notebook: Notebook) -> list[str]:
-        """Return the data files that the notebook's run read and that are not what they were."""
-        reads: dict[str, str | None] = notebook["metadata"]["engine"]["reads"]
-        return [name for name, was in reads.items() if digest_of_file(self.root / name) != was]
+        """Return the files and folders that the notebook's run read and that are not what they were."""
+        return changed_reads(self.root, notebook["metadata"]["engine"]["reads"])
 
     def store(self, id_: str, key: str, notebook: Notebook) -> None:
         """Keep an executed notebook; a cache that cannot be written is reported, never fatal."""
@@ -79,7 +78,8 @@ class Cache:
             stored = json.loads(path.read_bytes())
             notebook: Notebook = stored["notebook"]
             engine = notebook["metadata"]["engine"]
-            if stored["sha256"] != _digest(notebook) or engine["key"] != path.stem or "reads" not in engine:
+            named = engine["key"] == path.stem and isinstance(engine["reads"], dict)
+            if not named or stored["sha256"] != _digest(notebook):
                 raise ValueError("校验和对不上")
         except FileNotFoundError:
             return None
@@ -90,12 +90,9 @@ class Cache:
         return notebook
 
 
-def digest_of_file(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or None where there is none."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+def changed_reads(root: Path, reads: Mapping[str, str | None]) -> list[str]:
+    """Return the names of what was read in the project at `root` that has not the digest that is given with it."""
+    return [name for name, was in reads.items() if digest_of(f"{root}/{name}") != was]
 
 
 def _modified(path: Path) -> float:

@@ -28,7 +28,7 @@ def notebook_of(
         run: what each cell gave.
         key: the cache key.
         ingredients: what the key was made of; kept, so that a later difference can be explained.
-        reads: the digest of each data file of the project that was read, by its path in the project.
+        reads: the digest of what was read of the project and is not in the key, by its name there.
     """
     gave = {cell.name: cell for cell in run.cells}
     cells: list[dict[str, Any]] = []

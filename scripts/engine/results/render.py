@@ -31,7 +31,7 @@ _SNIPPET = re.compile(
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 # The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
 _BUCKETS = ((10, "10 秒以内"), (60, "1 分钟以内"))
-_STAMPED = {
+STAMPED = {
     "torch": "torch",
     "torchvision": "torchvision",
     "sklearn": "scikit-learn",
@@ -99,7 +99,7 @@ def stamp_fragment(experiment: Experiment, facts: Facts) -> str:
 
 def versions(experiment: Experiment, facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the libraries an experiment imports itself, of those that readers know, with their versions."""
-    for module, distribution in _STAMPED.items():
+    for module, distribution in STAMPED.items():
         version = facts.libraries.get(distribution)
         if version and re.search(rf"^\s*(import|from) {module}\b", experiment.text, re.MULTILINE):
             yield distribution, version

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.common import Problem, Project, Reporter, RunError, disk_errors, write_all
-from engine.experiments import Experiment, Lab, ingredients, page_metadata
+from engine.experiments import Experiment, Lab, current_key, ingredients, local_modules, page_metadata
 from engine.results import render
-from engine.results.cache import Cache, Notebook, digest_of_file
+from engine.results.cache import Cache, Notebook, changed_reads
 from engine.results.durations import read_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
 from engine.results.thumbnail import thumbnail
@@ -55,11 +55,24 @@ class Results:
             hint += f"{chr(10) if hint else ''}重现：engine run {name}　或　python {name}"
             self._problems.append(Problem(name, run.failure.line, run.failure.what, hint))
             return
+        if changed := self._changed_meanwhile(experiment, run):
+            what = f"执行期间改了：{'、'.join(changed)}；结果不算数，没有保存"
+            hint = "再运行一次。是实验自己写的：写进当前文件夹，那里是临时的"
+            self._problems.append(Problem(name, None, what, hint))
+            return
         key = self._keys[experiment.id]
-        reads = {read: digest_of_file(self._project.root / read) for read in run.reads}
+        in_key = {self._project.relative(path) for path in local_modules(experiment).values()}
+        reads = {read: digest for read, digest in run.reads.items() if read not in in_key}
         notebook = notebook_of(experiment, run, key, ingredients(experiment), reads)
         self.cache.store(experiment.id, key, notebook)
         self._show(experiment, notebook)
+
+    def _changed_meanwhile(self, experiment: Experiment, run: Run) -> list[str]:
+        """Return what is not as it was when the run read it, or when the key was made."""
+        changed = changed_reads(self._project.root, run.reads)
+        if not changed and current_key(experiment, self._project) != self._keys[experiment.id]:
+            changed = [self._project.relative(experiment.path)]
+        return changed
 
     def _longest_first(self, experiments: Sequence[Experiment]) -> list[Experiment]:
         """Order by the CPU time of the last run, what is unknown first: then no long one is left to end alone."""

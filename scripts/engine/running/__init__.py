@@ -1,6 +1,8 @@
 """Second room: running experiments, each in a fresh process, and collecting what they give."""
 
 from engine.running.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
+from engine.running.folders import where_temporary_files_go
+from engine.running.isolation import IDLE
 from engine.running.pools import LocalPool, Pool, run_all
 from engine.running.remote import RemotePool
 from engine.running.run import CellRun, Failure, Output, Run
@@ -11,6 +13,7 @@ __all__ = [
     "CYCLE",
     "FOREGROUND",
     "GRID",
+    "IDLE",
     "CellRun",
     "Failure",
     "LocalPool",
@@ -21,4 +24,5 @@ __all__ = [
     "libraries_imported",
     "run_all",
     "start_server",
+    "where_temporary_files_go",
 ]

@@ -3,108 +3,108 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.connection
+import dataclasses
 import os
+import pickle
 import re
-import shutil
 import signal
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from engine.experiments import Experiment
-from engine.running.kernel import execute
+from engine.running.capture import last_words
+from engine.running.folders import temporary_folder
+from engine.running.forkserver import Request
+from engine.running.machine import without_machine
 from engine.running.run import Failure, Run
-from engine.running.server import start_server
+from engine.running.server import ServerError, Watch, module_path, running_server
+from engine.running.supervisor import Bounds, Verdict, take_verdict
 
-# How a process ended can be read once, and starting one reads it of all that have ended, whoever waits for them.
-_READING = threading.Lock()
+IDLE = 120.0
+"""Seconds in which an experiment may neither compute nor end. Waiting for a busy processor is no idleness."""
 
 
 def run_isolated(
     experiment: Experiment,
     root: Path,
     memory: int,
-    watch: Callable[[BaseProcess], AbstractContextManager[object]] = contextlib.nullcontext,
+    idle: float = IDLE,
+    watch: Watch = contextlib.nullcontext,
 ) -> Run:
     """Run an experiment in a fresh process, and leave nothing of it behind: no process, no file.
 
     Args:
-        experiment: what to run; its own time limit holds.
+        experiment: what to run; its own limit of processor time holds.
         root: the project; paths in outputs are shown relative to it.
         memory: bytes of address space it may add to what its process starts with.
-        watch: is given the process, and is a context for as long as it runs, so that it can be killed.
+        idle: seconds in which it may neither compute nor end.
+        watch: is given what ends the run, and is a context for as long as it runs.
 
     Returns:
-        The run. A hang, a death or a result that cannot be sent is a run with a failure; nothing is raised.
+        The run. A hang, a death or a result that cannot be sent is a run with a failure.
+
+    Raises:
+        OSError: no process or no temporary folder can be had.
     """
-    context = start_server([experiment.path])
-    with tempfile.TemporaryDirectory(prefix=f"engine-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        trail = Path(folder) / "trail"
-        reader, writer = context.Pipe(duplex=False)
-        process = context.Process(target=_child, args=(writer, experiment, root, trail, memory))
-        with reader, _running(process), watch(process):
-            writer.close()
-            # The process too, not only the pipe: a child that it leaves behind keeps the pipe open.
-            ready = multiprocessing.connection.wait([reader, process.sentinel], experiment.timeout)
-            run = _received(reader)
-        if run is not None:
+    with temporary_folder() as folder:
+        trail = folder / "trail"
+        request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle), module_path())
+        try:
+            answer, verdict = _ask(request, watch)
+        except ServerError as error:
+            return Run((), 0.0, {}, Failure(None, f"没能执行：{error}"))
+        with contextlib.suppress(Exception):  # what a half-sent or damaged pickle raises can be anything
+            run: Run = pickle.loads(answer)
             return run
-        what = _death(process.exitcode) if ready else f"超过了时限 {experiment.timeout:g} 秒"
-        return Run((), 0.0, (), _located(what, experiment, trail))
+        said = without_machine(root, trail.parent)(last_words(trail.parent))
+        failure = _located(_what(verdict, experiment), experiment, trail)
+        return Run((), 0.0, {}, dataclasses.replace(failure, traceback=said))
 
 
-def remove_leftovers() -> None:
-    """Remove the temporary folders of builds that were killed before they could."""
-    for folder in Path(tempfile.gettempdir()).glob("engine-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdecimal() and not Path("/proc", pid).exists() and folder.stat().st_uid == os.getuid():
-            shutil.rmtree(folder, ignore_errors=True)
+def _ask(request: Request, watch: Watch) -> tuple[bytes, Verdict | None]:
+    """Ask the server, and another one if it ends before it answers.
+
+    Raises:
+        ServerError: no server answers.
+    """
+    withdrawn = False
+
+    @contextlib.contextmanager
+    def noticing(withdraw: Callable[[], None]) -> Iterator[None]:
+        def end() -> None:
+            nonlocal withdrawn
+            withdrawn = True
+            withdraw()
+
+        with watch(end):
+            yield
+
+    for _ in range(3):  # with all that is imported, with less, and once more if one of these was killed later on
+        server = running_server([request.experiment.path])
+        answer = server.ask(request, noticing)
+        if answer or withdrawn:
+            return take_verdict(answer)
+        why = server.why_it_ended()
+    raise ServerError(why)
 
 
-@contextlib.contextmanager
-def _running(process: BaseProcess) -> Iterator[None]:
-    """Start a process; at the end, kill it and all that it started and did not detach."""
-    with _READING:
-        process.start()
-    try:
-        yield
-    finally:
-        if not multiprocessing.connection.wait([process.sentinel], 0):
-            process.kill()
-        multiprocessing.connection.wait([process.sentinel])
-        with _READING:
-            process.join()
-        if process.pid:
-            # The kernel made it the leader of a group, to which its own children belong.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _child(writer: Any, experiment: Experiment, root: Path, trail: Path, memory: int) -> None:
-    try:
-        run = execute(experiment, root, trail, memory)
-    except BaseException as error:  # the engine's own, or the machine's: a full disk, say
-        run = Run((), 0.0, (), Failure(None, f"没能执行：{type(error).__name__}: {error}"))
-    writer.send(run)
-
-
-def _received(reader: Any) -> Run | None:
-    """Return what a process sent, or None: it sent nothing, or not all of it."""
-    try:
-        return reader.recv() if reader.poll() else None
-    except Exception:  # what a half-sent or damaged pickle raises can be anything
-        return None
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"被信号 {signal.Signals(-code).name} 杀死"
-    return f"退出了进程（os._exit，状态 {code}）"
+def _what(verdict: Verdict | None, experiment: Experiment) -> str:
+    """Say how a process ended that gave no result."""
+    match verdict:
+        case Verdict("p", seconds):
+            return f"用了 {seconds:.1f} 秒处理器时间，超过了时限 {experiment.timeout:g} 秒"
+        case Verdict("u", seconds):
+            return f"用完了 ulimit -t 允许的 {seconds:g} 秒处理器时间"
+        case Verdict("i", seconds):
+            return f"{seconds:.0f} 秒里没有计算也没有结束"
+        case Verdict("s", number):
+            return f"没能执行：系统不给新的进程（{os.strerror(int(number))}）"
+        case Verdict("e", code) if code < 0:
+            return f"被信号 {signal.Signals(-int(code)).name} 杀死"
+        case Verdict("e", code):
+            return f"退出了进程（os._exit，状态 {code:g}）"
+        case _:
+            return "没有执行完，就被中断了"
 
 
 def _located(what: str, experiment: Experiment, trail: Path) -> Failure:

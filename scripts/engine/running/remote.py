@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
-import os
-import tempfile
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from engine.common import cores
 from engine.experiments import Experiment, ingredients, key_of
-from engine.running.isolation import run_isolated
+from engine.running.folders import temporary_folder
+from engine.running.isolation import IDLE, run_isolated
 from engine.running.pools import memory_limit
 from engine.running.run import Failure, Run
 
@@ -24,14 +23,17 @@ class RemotePool:
     with the files of their chapter's folder.
     """
 
-    def __init__(self, executor: Executor, root: Path) -> None:
-        """Run experiments of the project at `root` by `executor`, which is shut down at the end."""
-        self._executor, self._root = executor, root
+    def __init__(self, executor: Executor, root: Path, idle: float = IDLE) -> None:
+        """Run experiments of the project at `root` by `executor`, which is shut down at the end.
+
+        The limits are those of a local run: one that neither computes nor ends for `idle` seconds is ended.
+        """
+        self._executor, self._root, self._idle = executor, root, idle
         self._futures: list[Future[Run]] = []
 
     def submit(self, experiment: Experiment) -> Future[Run]:
         """Send an experiment away."""
-        future = self._executor.submit(run_parcel, parcel_of(experiment, self._root))
+        future = self._executor.submit(run_parcel, parcel_of(experiment, self._root), self._idle)
         self._futures.append(future)
         return future
 
@@ -65,13 +67,10 @@ def parcel_of(experiment: Experiment, root: Path) -> Parcel:
     )
 
 
-def run_parcel(parcel: Parcel) -> Run:
+def run_parcel(parcel: Parcel, idle: float = IDLE) -> Run:
     """Unpack an experiment in a temporary folder and run it, if this machine would give it the same key."""
-    # Clusters run us in processes that may have no children of their own, as nobody would end these. We do.
-    if multiprocessing.current_process().daemon:
-        multiprocessing.current_process().daemon = False
-    with tempfile.TemporaryDirectory(prefix=f"engine-{os.getpid()}-parcel-") as folder:
-        root = Path(folder).resolve()
+    with temporary_folder() as folder:
+        root = folder.resolve() / "project"
         for name, content in parcel.files.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,5 +79,5 @@ def run_parcel(parcel: Parcel) -> Run:
         if key_of(experiment) != parcel.key:
             made_of = ingredients(experiment)
             here = f"{made_of['machine']}，Python {made_of['python']}"
-            return Run((), 0.0, (), Failure(None, f"执行它的机器上，引擎或库的版本与这里不同（那里是 {here}）"))
-        return run_isolated(experiment, root, memory_limit(os.cpu_count() or 1))
+            return Run((), 0.0, {}, Failure(None, f"执行它的机器上，引擎或库的版本与这里不同（那里是 {here}）"))
+        return run_isolated(experiment, root, memory_limit(cores()), idle)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Output = dict[str, Any]
@@ -11,11 +12,19 @@ Output = dict[str, Any]
 
 @dataclass(frozen=True)
 class CellRun:
-    """What a cell gave: its outputs in order, and the lines (from 1, in the cell) of its assertions that held."""
+    """What a cell gave.
+
+    Attributes:
+        name: of the cell.
+        outputs: in order.
+        held: the lines (from 1, in the cell) of its assertions that held.
+        failed: those of its assertions that did not, where the experiment keeps going.
+    """
 
     name: str
     outputs: tuple[Output, ...]
     held: tuple[int, ...]
+    failed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,9 +38,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: what each cell gave, CPU seconds, files of the project that it read, and the failure if any."""
+    """A finished run.
+
+    Attributes:
+        cells: what each gave.
+        seconds: processor time.
+        reads: what it read of the project, by name, with the digest when it was read (see `engine.common.digest_of`).
+        failure: why it did not come to its end, or None.
+        values: the numbers that it ended with, by their names in the experiment.
+    """
 
     cells: tuple[CellRun, ...]
     seconds: float
-    reads: tuple[str, ...]
+    reads: Mapping[str, str | None]
     failure: Failure | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)

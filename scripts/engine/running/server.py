@@ -1,52 +1,199 @@
-"""The server that experiments are forked from: it has the heavy libraries imported already."""
+"""The server that experiments are forked from, as its client sees it: what it imports, starting it, asking it."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
 import importlib.util
-import multiprocessing
+import json
 import os
+import pickle
 import re
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
 
-# One thread each: the workers fill the cores. A fixed hash seed and backend: the same bytes on every run.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "MPLBACKEND": "agg",
-    "CUDA_VISIBLE_DEVICES": "",
-}
-_PRELOAD = (
-    "matplotlib.pyplot",
-    "matplotlib.backends.backend_svg",
-    "IPython.core.interactiveshell",
-    "engine.running.kernel",
+from engine.running.environment import environment_of_experiments
+from engine.running.folders import temporary_folder
+from engine.running.program import callers_places
+
+_PRELOAD = ("matplotlib.pyplot", "matplotlib.backends.backend_svg", "IPython.core.interactiveshell")
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+    "from engine.running.forkserver import main; main(sys.argv[2:])"
 )
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))", re.MULTILINE
 )
 
 
-def start_server(paths: Iterable[Path]) -> Any:
-    """Start the server in the background, with what the experiments in these files import; return its context.
+Watch = Callable[[Callable[[], None]], AbstractContextManager[object]]
+"""Is given what ends a run, and is a context for as long as it runs."""
 
-    A server that runs already stays as it is: what it lacks, an experiment imports itself.
+
+class ServerError(Exception):
+    """The server ended; the message says why."""
+
+
+class Server:
+    """A server process. It ends with us, however we end, and so does all that it started."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        """Start it, to import `modules`; what is asked of it meanwhile waits.
+
+        Raises:
+            OSError: no process or no temporary folder can be had.
+        """
+        self.modules = modules
+        self._lock = threading.Lock()
+        with ExitStack() as stack:
+            folder = stack.enter_context(temporary_folder())
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            self._control, theirs = socket.socketpair()
+            stack.callback(self._control.close)
+            with theirs:
+                self._process = subprocess.Popen(
+                    # No flags of ours: with -O, assertions would not be tried.
+                    [sys.executable, "-c", _START, json.dumps(module_path()), *modules],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._errors,
+                    cwd=folder,
+                    env=environment_of_experiments(str(folder)),
+                    start_new_session=True,  # Ctrl-C is for us alone: we tell it
+                )
+            self._held = stack.pop_all()
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether it is done with its imports, or was when it ended."""
+        with contextlib.suppress(OSError):
+            return self._control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        return False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has."""
+        return self._process.poll() is not None
+
+    def ask(self, request: object, watch: Watch) -> bytes:
+        """Send a request, and return all that is answered; nothing if it is withdrawn or the server ends.
+
+        Raises:
+            OSError: too many open files.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self._lock, contextlib.suppress(OSError):  # it has ended: then nothing will be answered
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+
+            def withdraw() -> None:
+                with contextlib.suppress(OSError):
+                    ours.shutdown(socket.SHUT_WR)
+                if not self.was_ready:  # it would answer when it has imported everything
+                    self._process.kill()
+
+            with watch(withdraw):
+                answer = bytearray()
+                with contextlib.suppress(OSError):
+                    ours.sendall(pickle.dumps(request))
+                    while part := ours.recv(1 << 18):
+                        answer += part
+                return bytes(answer)
+
+    def why_it_ended(self) -> str:
+        """Wait for its end, which is near, and return how it ended and what it last said."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(60)
+        code = self._process.poll()
+        how = "还在运行，却不再回答" if code is None else f"状态 {code}"
+        if code is not None and code < 0:
+            how = f"被信号 {signal.Signals(-code).name} 杀死"
+        with self._lock:
+            self._errors.seek(0)
+            said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return "\n".join([f"执行实验的服务进程结束了（{how}）", *said[-12:]])
+
+    def close(self) -> None:
+        """Let it end, at once if it is still importing."""
+        if not self.was_ready:
+            self._process.kill()
+        self._held.close()
+        self._process.returncode = self._process.poll() or 0  # it ends by itself, nobody needs to wait for that
+
+    def forget(self) -> None:
+        """In a process that was forked from its client: it is not ours."""
+        self._control.close()
+
+
+_starting = threading.Lock()
+_server: Server | None = None
+
+
+def module_path() -> list[str]:
+    """Return where this process finds modules, for a process in another folder."""
+    places = (place for place in sys.path if place not in callers_places())
+    return [os.path.abspath(place) for place in places]  # noqa: PTH100  # a Path would follow links
+
+
+def start_server(paths: Iterable[Path]) -> None:
+    """Start the server in the background, with what the experiments in these files import, if that can be done.
+
+    Otherwise, whoever needs it will be told why.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    imported = set[str]().union(*map(libraries_imported, paths))
-    # "__main__" first: otherwise every process would import the caller's main module (mkdocs, say) again.
-    modules = ["__main__", "engine.running.preload_begin", *_PRELOAD, *sorted(imported), "engine.running.preload_end"]
-    context.set_forkserver_preload(modules)
-    importlib.import_module("multiprocessing.forkserver").ensure_running()
-    return context
+    with contextlib.suppress(OSError, ServerError):
+        running_server(paths)
+
+
+def running_server(paths: Iterable[Path]) -> Server:
+    """Return the server; start it, with what the experiments in these files import, if there is none.
+
+    A server that runs already stays as it is: what it lacks, an experiment imports itself. One that ended while it
+    imported all that is followed by one that imports only what every experiment needs.
+
+    Raises:
+        ServerError: that one ended so too.
+        OSError: no process or no temporary folder can be had.
+    """
+    global _server
+    with _starting:
+        if _server and not _server.has_ended:
+            return _server
+        modules = [*_PRELOAD, *sorted(set[str]().union(*map(libraries_imported, paths)))]
+        if _server:
+            if not _server.was_ready and len(_server.modules) == len(_PRELOAD):
+                raise ServerError(_server.why_it_ended())
+            modules = modules if _server.was_ready else [*_PRELOAD]
+            _server.close()
+        _server = Server(modules)
+        return _server
+
+
+@atexit.register
+def stop_server() -> None:
+    """Let the server end, if there is one."""
+    global _server
+    if _server:
+        _server.close()
+    _server = None
+
+
+def _forget_server() -> None:
+    global _server, _starting
+    if _server:
+        _server.forget()
+    _server, _starting = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_server)
 
 
 def libraries_imported(path: Path) -> set[str]:
@@ -55,7 +202,10 @@ def libraries_imported(path: Path) -> set[str]:
     ``from torch import fx`` gives ``torch`` and ``torch.fx``; a name that turns out to be no module does no harm.
     What the libraries import when they are used is there too, where it takes long.
     """
-    text = path.read_text("utf-8", errors="replace")
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError:  # gone meanwhile: whoever reads it as an experiment says so
+        return set()
     imported: set[str] = set()
     for base, names, modules in _IMPORT.findall(text):
         listed = [name.split()[0] for name in (names or modules).split(",") if name.strip()]
@@ -71,4 +221,9 @@ def libraries_imported(path: Path) -> set[str]:
 
 @functools.cache
 def _is_installed(top: str) -> bool:
-    return bool(top) and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is not None
+    """Whether a module is an installed library; what can be edited meanwhile, each experiment imports itself."""
+    if not top or top in sys.stdlib_module_names:
+        return False
+    spec = importlib.util.find_spec(top)
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return any(not _INSTALLED.isdisjoint(Path(place).parts) for place in places)
