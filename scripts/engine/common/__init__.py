@@ -3,10 +3,9 @@
 from engine.common.entries import read_entries
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
-from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, prose, suggest, without_code
 from engine.common.inputs import LISTING, TREE, digest_of, namer
 from engine.common.machine import cores, memory
-from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
+from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, prose, suggest, without_code
 from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
@@ -36,10 +35,10 @@ __all__ = [
     "find_root",
     "front_matter",
     "load_project",
-    "prose",
-    "read_entries",
     "memory",
     "namer",
+    "prose",
+    "read_entries",
     "references",
     "remove_unfinished",
     "resolve",
