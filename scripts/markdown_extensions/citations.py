@@ -61,11 +61,17 @@ class _Links(Treeprocessor):
 
 
 class CitationsExtension(Extension):
-    """Python-Markdown extension without options: the bibliography is the project's own."""
+    """Python-Markdown extension: the bibliography is that of the project in `root`, by default where one works."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take the options."""
+        self.config = {"root": ["", "the project's folder; by default the current one, or the nearest above it"]}
+        super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Register after inline patterns (20) and formulas (15), before terms are explained (12)."""
-        md.treeprocessors.register(_Links(md, find_root(Path.cwd())), "citations", 13)
+        root = find_root(Path(self.getConfig("root") or Path.cwd()))
+        md.treeprocessors.register(_Links(md, root), "citations", 13)
 
 
 def makeExtension(**options: Any) -> CitationsExtension:  # noqa: N802

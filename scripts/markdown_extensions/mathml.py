@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
@@ -49,20 +50,34 @@ def convert(tex: str, display: bool) -> str:
     return _NAMED_ENTITY.sub(lambda match: html.unescape(match.group()), mathml)
 
 
-class _ToMathML(Treeprocessor):
-    def run(self, root: ElementTree.Element) -> None:
-        for element in root.iter():
-            if "arithmatex" not in (element.get("class") or "").split():
-                continue
+def formulas(root: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, str]]:
+    """Yield the elements that `pymdownx.arithmatex` marked, each with its LaTeX as it stands in the source."""
+    for element in root.iter():
+        if "arithmatex" in (element.get("class") or "").split():
             match = _DELIMITERS.match(element.text or "")
             if match:
-                element.text = None
-                math = ElementTree.fromstring(convert(html.unescape(match[1]).strip(), element.tag == "div"))
-                element.append(math)
-                if element.tag == "div":
-                    element.set("tabindex", "0")  # a long formula scrolls, and must do so by keyboard too
-                if element.tag == "span" and (mark := _PUNCTUATION.match(element.tail or "")):
-                    math.tail, element.tail = mark.group(), (element.tail or "")[mark.end() :]
+                yield element, html.unescape(match[1])
+
+
+def convert_element(element: ElementTree.Element, tex: str) -> ElementTree.Element:
+    """Return the MathML of a marked element's formula.
+
+    Raises:
+        MathError: see `convert`.
+    """
+    return ElementTree.fromstring(convert(tex.strip(), element.tag == "div"))
+
+
+class _ToMathML(Treeprocessor):
+    def run(self, root: ElementTree.Element) -> None:
+        for element, tex in list(formulas(root)):
+            math = convert_element(element, tex)
+            element.text = None
+            element.append(math)
+            if element.tag == "div":
+                element.set("tabindex", "0")  # a long formula scrolls, and must do so by keyboard too
+            if element.tag == "span" and (mark := _PUNCTUATION.match(element.tail or "")):
+                math.tail, element.tail = mark.group(), (element.tail or "")[mark.end() :]
 
 
 class MathMLExtension(Extension):

@@ -99,11 +99,18 @@ class _Tooltips(Treeprocessor):
 
 
 class TooltipsExtension(Extension):
-    """Python-Markdown extension without options: the glossary is the project's own."""
+    """Python-Markdown extension: the glossary is that of the project in `root`, by default where one works."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take the options."""
+        self.config = {"root": ["", "the project's folder; by default the current one, or the nearest above it"]}
+        super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Register after inline patterns (20) and formulas (15), before headings are given their ids (5)."""
-        md.treeprocessors.register(_Tooltips(md, find_root(Path.cwd())), "tooltips", 12)
+        md.treeprocessors.register(
+            _Tooltips(md, find_root(Path(self.getConfig("root") or Path.cwd()))), "tooltips", 12
+        )
 
 
 def makeExtension(**options: Any) -> TooltipsExtension:  # noqa: N802

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup, escape
 from mkdocs.exceptions import PluginError
 
 from engine.build import build, warm_up
@@ -48,7 +49,15 @@ def on_startup(command: str, **_: Any) -> None:
 def on_config(config: Any) -> None:
     """Have notebooks shown like pages, and what is known of a page not worked out again."""
     notebook_pages.install()
-    install(load_project(Path(config.config_file_path).parent).fragments)
+    try:
+        project = load_project(Path(config.config_file_path).parent)
+    except EngineError as error:
+        raise PluginError(f"\n{describe(error)}") from error
+    install(project.fragments)
+    # What they name by themselves is relative to the current folder, which may be another.
+    for name in ("citations", "tooltips"):
+        config.mdx_configs.setdefault(f"markdown_extensions.{name}", {})["root"] = str(project.root)
+    config.mdx_configs["pymdownx.snippets"]["base_path"] = [str(project.fragments)]
 
 
 def on_serve(server: Any, config: Any, **_: Any) -> Any:
@@ -73,10 +82,20 @@ def on_pre_page(*_: Any, **__: Any) -> None:
 def on_env(env: Any, **_: Any) -> None:
     """Compile each template once, not at every build; while serving, fill it in once for each page."""
     prerender.stop()
+    _titles_as_html(_nav.items)
     MEMORY.begin_templates(_nav)
     env.bytecode_cache = _templates
     if _serving:
         env.template_class = RememberingTemplate
+
+
+def _titles_as_html(items: Any) -> None:
+    """Have the theme, which writes titles both as they are and escaped, take each for the HTML that it is by now."""
+    for item in items:
+        rendered = "title" not in getattr(item, "meta", ()) and getattr(item, "_title_from_render", None)
+        if item.title:
+            item.title = Markup(item.title) if item.title == rendered else escape(item.title)
+        _titles_as_html(item.children or ())
 
 
 def on_pre_build(config: Any, **_: Any) -> None:
@@ -90,9 +109,11 @@ def on_pre_build(config: Any, **_: Any) -> None:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
-    """Give a notebook's page its title, tags and description."""
+    """Give a notebook's page its title, tags and description; what the theme writes of any page is text, not HTML."""
     if notebook_pages.is_notebook(page):
         page.meta |= notebook_pages.metadata_of(markdown)
+    for key in {"title", "description"} & page.meta.keys():
+        page.meta[key] = escape(" ".join(str(page.meta[key] or "").split()))
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:

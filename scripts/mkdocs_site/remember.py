@@ -12,15 +12,18 @@ import functools
 import hashlib
 import logging
 import pickle
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
+from pymdownx.snippets import SnippetMissingError
 
-_INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"', re.MULTILINE)
+from engine.common import includes
+from markdown_extensions.mathml import MathError
+
 # What `Page.render` sets, but for the links, which name files of one build.
 _RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids")
 
@@ -157,7 +160,7 @@ def _remembering_render(render: Any, fragments: Path) -> Any:
     @functools.wraps(render)
     def remembering(page: Page, config: Any, files: Any) -> None:
         text = page.markdown or ""
-        included = (fragments / name for name in _INCLUDE.findall(text))
+        included = (fragments / name for name, _, _ in includes(text.split("\n")))
         digest = MEMORY.digest([text, *(path.read_text("utf-8") if path.is_file() else "" for path in included)])
         before = MEMORY.get("page", page.file.src_uri, digest)
         if before:
@@ -170,6 +173,8 @@ def _remembering_render(render: Any, fragments: Path) -> Any:
         log.addHandler(complaints)
         try:
             render(page, config, files)
+        except (MathError, SnippetMissingError) as error:  # on a page that the engine does not read
+            raise PluginError(f"{page.file.src_uri}: {error}") from error
         finally:
             log.removeHandler(complaints)
         if not complaints.count:  # what is wrong is said at each build

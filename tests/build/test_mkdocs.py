@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def tiny(tmp_path: Path) -> Tiny:
     settings = re.sub(r"^nav:\n(?:[ ]+.*\n|\n)*", "", settings, flags=re.MULTILINE)
     settings = settings.replace("scripts/", f"{ROOT}/scripts/")
     tiny.write("mkdocs.yml", settings)
-    tiny.write("docs/index.md", "# 首页\n\n[一个问题](04-a/sum.md)，公式 $x^2$。\n")
+    included = "--8<--\n04-a/sum/sum.md\n--8<--\n"
+    tiny.write("docs/index.md", f"# 首页\n\n[一个问题](04-a/sum.md)，公式 $x^2$。\n\n{included}")
     tiny.write("docs/tags.md", "# 标签\n\n<!-- material/tags -->\n")
     tiny.example(
         EXAMPLE.replace(
@@ -43,10 +45,12 @@ def tiny(tmp_path: Path) -> Tiny:
     return tiny
 
 
-def mkdocs(tiny: Tiny, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def mkdocs(
+    tiny: Tiny, *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", *arguments],
-        cwd=tiny.root,
+        cwd=cwd or tiny.root,
         env=os.environ | QUIET | environment,
         capture_output=True,
         text=True,
@@ -158,6 +162,81 @@ def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
     assert "<script>document.title" not in html
 
 
+TITLE = """为什么 x<y 时要有 <unk> & "词元" | `a|b` 'c' <img src=x onerror=a()></title></h2>？"""
+QUOTED = TITLE.replace("'", "''")
+
+
+class Elements(HTMLParser):
+    """What a page's elements say: their attributes, and the words of its title."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.titles: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "title":
+            self.titles.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.titles and not self.titles[-1]:
+            self.titles[-1] = data
+
+
+def test_what_a_title_or_a_description_says_is_text_wherever_it_lands(tiny: Tiny) -> None:
+    tiny.page(
+        ("title: 一加一等于几？", f"title: '{QUOTED}\n\n  第二行'"),
+        ("description: 等于二。", f"description: '{QUOTED}'"),
+        ("claims:", f"aliases: ['{QUOTED}']\nclaims:"),
+        ('--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'),
+    )
+    tiny.write("docs/04-a/index.md", '---\ntitle: "一 <b>"\n---\n\n# 一\n\n--8<-- "04-a/questions.md"\n')
+    tiny.write("docs/map.md", '# `<unk></title>` & 地图\n\n--8<-- "index/map.md"\n')
+    built = mkdocs(tiny, "build", "--strict")
+    assert built.returncode == 0, built.stderr
+    names = ("04-a/sum.html", "04-a/index.html", "map.html", "tags/张量.html", "index.html")
+    pages = {name: Elements((tiny.root / "site" / name).read_text("utf-8")) for name in names}
+    whole = f"{TITLE} 第二行"
+    assert pages["04-a/sum.html"].titles[0] == f"{whole} - 可运行的深度学习问答"
+    assert pages["04-a/index.html"].titles[0] == "一 <b> - 可运行的深度学习问答"
+    assert pages["map.html"].titles[0] == "<unk></title> & 地图 - 可运行的深度学习问答"
+    assert ("meta", "content", TITLE) in pages["04-a/sum.html"].attributes
+    assert ("a", "title", whole) in pages["map.html"].attributes
+    labels = [value for page in pages.values() for _, name, value in page.attributes if name == "aria-label"]
+    assert f"下一页: {whole}" in labels
+    assert "下一页: <unk></title> & 地图" in labels
+    for name, page in pages.items():
+        assert not [attribute for attribute in page.attributes if attribute[1].startswith("on")], name
+        assert not [attribute for attribute in page.attributes if attribute[0] == "unk"], name
+        assert not [value for _, _, value in page.attributes if "&lt;" in value or "&amp;" in value], name
+
+
+def test_built_from_another_folder(tiny: Tiny, tmp_path: Path) -> None:
+    tiny.write("docs/glossary.yml", "- term: 公式\n  en: formula\n  means: 等式。\n")
+    there, here = (mkdocs(tiny, "build", "--strict", "-f", str(tiny.root / "mkdocs.yml"), *options, cwd=folder)
+                   for folder, options in ((tmp_path, ["--site-dir", "one"]), (tiny.root, ["--site-dir", "two"])))  # fmt: skip
+    assert there.returncode == here.returncode == 0, there.stderr
+    one, two = (
+        files(next(path for path in (tmp_path / name, tiny.root / name) if path.is_dir())) for name in ("one", "two")
+    )
+    assert 'title="公式、formula：等式。"'.replace("公式、", "") in one["index.html"].decode()
+    assert [name for name in two if one.get(name) != two[name]] == []
+
+
+def test_settings_and_pages_that_the_engine_does_not_read_end_in_a_sentence(tiny: Tiny) -> None:
+    tiny.write("docs/other.markdown", "# 甲\n\n$\\frob$\n")
+    built = mkdocs(tiny, "build")
+    assert built.returncode != 0
+    assert 'other.markdown: 0: Unknown command "\\frob"' in built.stderr
+    tiny.write("pyproject.toml", '[tool.engine]\nquestions = "3"\n')
+    again = mkdocs(tiny, "build")
+    assert again.returncode != 0
+    assert "pyproject.toml:2: questions 要写成" in again.stderr
+    assert "Traceback" not in built.stderr + again.stderr
+
+
 class Server:
     """``mkdocs serve`` of a tiny project, and what it said."""
 
@@ -228,6 +307,7 @@ def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: 
     example = tiny.root / "examples/04-a/sum.py"
     example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
     server.wait(lambda: "总和：" in server.page().split("qa-output")[1])
+    server.wait(lambda: "总和：" in server.get("index.html").split("qa-output")[1])
     assert "执行 1 个实验" in server.said()[before:]
     assert "04-a/other" not in server.said()[before:]
 

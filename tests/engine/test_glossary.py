@@ -54,6 +54,8 @@ def test_words_are_escaped(worded: Tiny) -> None:
         ("synonyms: [加法,", "synonyms: [加法, 3,", 2, "文字的列表", ""),
         ("- term: 商", "- 商\n- term: 商", 10, "键: 值", "term、en"),
         ("en: sum", "en: [sum", 4, "术语表读不懂", ""),
+        ("means: 除法", "means: $\\frob$ 除法", 10, "公式转换不了", "frob"),
+        ("means: 除法的结果。", "means: 2024-13-45", 12, "读不出这个值", ""),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(
@@ -77,3 +79,15 @@ def test_a_mended_glossary_executes_nothing(worded: Tiny) -> None:
     worded.write("docs/glossary.yml", GLOSSARY.replace("加法", "相加"))
     assert worded.build().executed == ()
     assert "相加" in (worded.root / "build/fragments/index/glossary.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "# 还没有\n", "---\n", "\ufeff- term: 商\n  en: q\n  means: 除法。\n"])
+def test_a_glossary_may_be_empty_or_begin_with_a_mark_of_its_encoding(tiny: Tiny, text: str) -> None:
+    tiny.write("docs/glossary.yml", text)
+    assert tiny.problems() == ()
+
+
+def test_an_interface_that_is_no_plain_name(worded: Tiny) -> None:
+    worded.write("docs/glossary.yml", GLOSSARY.replace("torch.sum", "'a`<b>`'"))
+    worded.build()
+    assert "`` a`<b>` ``" in (worded.root / "build/fragments/index/glossary.md").read_text("utf-8")

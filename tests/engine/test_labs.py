@@ -141,6 +141,10 @@ def test_a_lab_that_is_gone_leaves_nothing(tiny: Tiny) -> None:
         (("# # 加法实验", "# # 减法实验"), 9, "开头没有与 title 相同的标题"),
         (("$a + b$", "$\\frac{a$"), 20, "公式转换不了"),
         (("description: 从一加到三。", "description: [没完"), None, "front matter 不是合法的 YAML"),
+        (("description: 从一加到三。", r"description: 从 $\frob{1}$ 加到三。"), 5, "公式转换不了"),
+        (("title: 加法实验", "title: 加法 <unk> 实验"), 2, "标题要写成一行，里面的 <…> 会被当成 HTML"),
+        (("$a + b$", r"\(\frob\)"), 20, "公式转换不了"),
+        (("$a + b$", "[甲](javascript:x)"), 20, "链接会执行脚本"),
     ],
 )
 def test_what_is_wrong_with_a_lab_is_said_with_its_line(

@@ -38,6 +38,11 @@
   add("", "全部");
   for (const [tag, n] of [...count].sort((a, b) => b[1] - a[1])) add(tag, `${tag} ${n}`);
   document.querySelector(".qa-gallery").previousElementSibling.before(filter, status);
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  let wanted = location.hash.slice(1);
+  try {
+    wanted = decodeURIComponent(wanted);
+  } catch {
+    // a percent sign that begins no character: no tag has such a name
+  }
   show(count.has(wanted) ? wanted : "");
 })();

@@ -1,23 +1,26 @@
 """What all rooms share: the project's folders and settings, errors, files, pieces of Markdown, progress, memory."""
 
+from engine.common.body import check_body, check_text
 from engine.common.entries import read_entries
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
 from engine.common.inputs import LISTING, TREE, digest_of, namer
 from engine.common.machine import cores, memory
-from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, prose, suggest, without_code
-from engine.common.markup import table, text, wrapped
+from engine.common.markdown import failed_includes, front_matter, includes, prose, shown, suggest, without_code
+from engine.common.markup import attribute, code, table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
 from engine.common.project import LABS, Project, find_root, load_project
+from engine.common.settings import line_of_tag
 from engine.common.values import REFERENCE, NoSuchValueError, references, resolve
+from engine.common.yamltext import BadYaml, load_yaml
 
 __all__ = [
     "LABS",
     "LISTING",
     "REFERENCE",
     "TREE",
-    "YAML_LOADER",
+    "BadYaml",
     "EngineError",
     "ExperimentError",
     "Memo",
@@ -28,13 +31,20 @@ __all__ = [
     "Reporter",
     "RunError",
     "UsageError",
-    "check_formulas",
+    "attribute",
+    "check_body",
+    "check_text",
+    "code",
     "cores",
     "digest_of",
     "disk_errors",
+    "failed_includes",
     "find_root",
     "front_matter",
+    "includes",
+    "line_of_tag",
     "load_project",
+    "load_yaml",
     "memory",
     "namer",
     "prose",
@@ -42,6 +52,7 @@ __all__ = [
     "references",
     "remove_unfinished",
     "resolve",
+    "shown",
     "suggest",
     "table",
     "text",

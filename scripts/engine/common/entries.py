@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from engine.common.errors import PageError, Problem
-from engine.common.markdown import YAML_LOADER
+from engine.common.yamltext import BadYaml, load_yaml
 
 
 def read_entries(path: Path, name: str, called: str, first_key: str) -> list[tuple[int, Any]]:
@@ -21,18 +21,20 @@ def read_entries(path: Path, name: str, called: str, first_key: str) -> list[tup
         first_key: the key with which an entry starts, e.g. ``term``.
 
     Raises:
-        PageError: it is not UTF-8, not YAML, or not a list.
+        PageError: it cannot be read, is not UTF-8, not YAML, or not a list.
     """
     if not path.is_file():
         return []
     try:
-        source = path.read_text("utf-8")
-        node, entries = yaml.compose(source, Loader=YAML_LOADER), yaml.load(source, Loader=YAML_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"{called}读不懂：{getattr(error, 'problem', None) or error}"
-        hint = "含有冒号、引号、井号或方括号的文字要用引号括起来"
-        raise PageError(Problem(name, mark.line + 1 if mark else None, what, hint)) from error
+        node, entries = load_yaml(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise PageError(Problem(name, None, f"读不出来：{error.strerror}")) from error
+    except BadYaml as error:
+        raise PageError(Problem(name, error.line, f"{called}读不懂：{error}", error.hint)) from error
+    except UnicodeDecodeError as error:
+        raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+    if entries is None:
+        return []
     if not isinstance(node, yaml.SequenceNode):
         raise PageError(Problem(name, 1, f"{called}要写成条目的列表：每条以“- {first_key}:”开头"))
     return [(item.start_mark.line + 1, raw) for item, raw in zip(node.value, entries, strict=True)]

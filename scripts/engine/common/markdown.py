@@ -1,38 +1,48 @@
-"""Read Markdown as pages and labs have it: its front matter, what in it is no code, and its formulas."""
+"""Read Markdown as pages and labs have it: its front matter, what in it is no code, and what it includes."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
 
 from engine.common.errors import Problem
+from engine.common.yamltext import BadYaml, load_yaml
 
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast, and not everywhere
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
-_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
-_BLOCK_FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+_CODE_OR_FORMULA = re.compile(
+    r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|(?<![\\$])\$(?![\s$])(?:\\.|[^\\$\n])+?(?<!\s)\$(?!\d)", re.DOTALL
+)
 _COMMENT_OR_LINK = re.compile(r"<!--.*?-->|!?\[[^\]\n]*\]\([^)\n]*\)|https?://[^\s）]+", re.DOTALL)
-_INLINE_FORMULA = re.compile(r"(?<![\\$])\$(?![\s$])((?:\\.|[^\\$\n])+?)(?<!\s)\$(?!\d)")
+# How pymdownx.snippets reads a line, whose own expressions are no API: tests/engine/test_includes.py compares.
+_INCLUDE = re.compile(
+    r"""[ \t]*(?P<escape>;*)-+8<-+(?:[ \t]+(?P<path>"(?:\\"|[^"\n\r])+?"|'(?:\\'|[^'\n\r])+?'))?(?![ \t])\r?$"""
+)
+_LIKE_INCLUDE = re.compile(r"[ \t]*-+8<-+")
+_PART = re.compile(
+    r"(.*?)((?::-?[0-9]*){1,2}(?:,(?=[-0-9:])-?[0-9]*(?::-?[0-9]*)?)*|:[a-z][-_0-9a-z]*)?$", re.IGNORECASE
+)
+_SECTION = r"(?<!;)(?!(?<=-)-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])"
+_LINE = r"""(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""
+_ACTED_ON = re.compile(rf"^[ \t]*{_LINE}|^.*?{_SECTION}", re.IGNORECASE)
 
 
 def front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, int], int]:
-    """Return the front matter, the lines of its keys, and the index of the line on which the body starts."""
+    """Return the front matter, the lines of its keys, and the index of the line on which the body starts.
+
+    The third item of a list that stands under ``asks`` has its line under ``asks.2``.
+    """
     match = re.match(r"---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
     if not match:
         return {}, {}, 0
     source, start = match[1] or "", match.group().count("\n")
     try:
-        node = yaml.compose(source, Loader=YAML_LOADER)
-        values = yaml.load(source, Loader=YAML_LOADER)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"front matter 不是合法的 YAML：{getattr(error, 'problem', None) or error}"
-        hint = "含有冒号、引号、井号或方括号的文字要用引号括起来"
-        problems.append(Problem(name, mark.line + 2 if mark else 1, what, hint))
+        node, values = load_yaml(source)
+    except BadYaml as error:
+        problems.append(Problem(name, (error.line or 0) + 1, f"front matter {error}", error.hint))
         return {}, {}, start
     if not isinstance(node, yaml.MappingNode):
         if values is not None:
@@ -43,12 +53,12 @@ def front_matter(text: str, name: str, problems: list[Problem]) -> tuple[dict[st
         if key.value in lines:
             problems.append(Problem(name, key.start_mark.line + 2, f"“{key.value}”写了两次"))
         lines[key.value] = key.start_mark.line + 2
-        if key.value == "claims" and isinstance(value, yaml.SequenceNode):
-            lines |= {f"claims.{i}": item.start_mark.line + 2 for i, item in enumerate(value.value)}
+        if isinstance(value, yaml.SequenceNode):
+            lines |= {f"{key.value}.{i}": item.start_mark.line + 2 for i, item in enumerate(value.value)}
     return values, lines, start
 
 
-def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
+def suggest(word: str, known: Sequence[str]) -> str:
     """Return a hint for a word that is not one of the `known`."""
     close = difflib.get_close_matches(word, known, 1, cutoff=0.5)
     if close:
@@ -73,20 +83,38 @@ def without_code(lines: list[str]) -> list[str]:
     return result
 
 
-def check_formulas(body: list[str], first_line: int, name: str) -> Iterator[Problem]:
-    """Yield the formulas in lines without code that cannot be converted; `first_line` is the number of the first."""
-    from markdown_extensions.mathml import MathError, convert
+def includes(lines: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    """Yield what pymdownx.snippets includes, in code too: the file, the part of it (``:2:5``, ``:name``), the index.
 
-    text = _CODE_SPAN.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), "\n".join(body))
-    blank = _BLOCK_FORMULA.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
-    formulas = [(match, True) for match in _BLOCK_FORMULA.finditer(text)]
-    formulas += [(match, False) for match in _INLINE_FORMULA.finditer(blank)]
-    for match, display in sorted(formulas, key=lambda formula: formula[0].start()):
-        try:
-            convert(match[1].strip(), display)
-        except MathError as error:
-            line = first_line + text.count("\n", 0, match.start())
-            yield Problem(name, line, f"公式转换不了：{error}", match[1].strip())
+    All its forms: in double or single quotes, or one a line between two lines with the mark alone; a semicolon in
+    front of mark or path makes it no include.
+    """
+    in_block = False
+    for index, line in enumerate(lines):
+        match = _INCLUDE.match(line)
+        if match and match["escape"]:
+            continue
+        if match and not match["path"]:
+            in_block = not in_block
+        elif bool(match) is not in_block:
+            path = (match["path"][1:-1] if match else line).strip()
+            if (path or match) and not path.startswith(";"):
+                file, part = _PART.match(path).groups()  # type: ignore[union-attr]  # it matches anything
+                yield file.strip(), part or "", index
+
+
+def failed_includes(lines: Sequence[str]) -> Iterator[int]:
+    """Yield the indices of lines, outside code, that look as if they included something and do not."""
+    for index, line in enumerate(without_code(list(lines))):
+        if _LIKE_INCLUDE.match(line) and not _INCLUDE.match(line):
+            yield index
+
+
+def shown(text: str) -> str:
+    """Return text that is only to be shown, with a semicolon where pymdownx.snippets would act; it takes that out."""
+    if "8<-" not in text:
+        return text
+    return "\n".join(_ACTED_ON.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
 
 
 def prose(source: str) -> str:
@@ -95,6 +123,6 @@ def prose(source: str) -> str:
         kept or " " * len(line)
         for line, kept in zip(source.split("\n"), without_code(source.split("\n")), strict=True)
     )
-    for pattern in (_CODE_SPAN, _BLOCK_FORMULA, _INLINE_FORMULA, _COMMENT_OR_LINK):
+    for pattern in (_CODE_OR_FORMULA, _COMMENT_OR_LINK):
         text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
     return text

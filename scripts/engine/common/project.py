@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.common.errors import Problem, UsageError
+from engine.common.settings import NAME, read_settings
 
 LABS = "labs"
 """The folder, in examples/ and in docs/, of the labs: experiments that explain themselves."""
@@ -103,9 +102,9 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """Name a file as the maintainer would: relative to the project, with forward slashes."""
-        for form in (path, path.resolve()):  # the first also where a folder of the project is a link to elsewhere
-            if form.is_relative_to(self.root):
-                return form.relative_to(self.root).as_posix()
+        for candidate in (path, path.resolve()):  # a link by its own name
+            if candidate.is_relative_to(self.root):
+                return candidate.relative_to(self.root).as_posix()
         return path.as_posix()
 
 
@@ -113,37 +112,21 @@ def load_project(root: Path) -> Project:
     """Read the settings of the project in `root`.
 
     Raises:
-        UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`.
+        UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`, or it is not as agreed.
     """
     root = root.resolve()
-    try:
-        table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["engine"]
-    except (OSError, KeyError) as error:
-        raise UsageError(
-            Problem(str(root), None, "这里不是项目文件夹", "需要一个带 [tool.engine] 的 pyproject.toml")
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(Problem("pyproject.toml", None, f"不是合法的 TOML：{error}")) from error
-    questions = table.get("questions", {})
-    return Project(
-        root=root,
-        questions=frozenset(f"{chapter}-{i}" for chapter, n in questions.items() for i in range(1, n + 1)),
-        tag_groups=table.get("tags", {}),
-    )
+    questions, tag_groups = read_settings(root)
+    return Project(root, questions, tag_groups)
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` whose pyproject.toml has a ``[tool.engine]``.
-
-    Where there is none, return the nearest with any pyproject.toml, or `start`: what is wrong there can be said.
-    """
-    folders = [folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()]
-    return next((folder for folder in folders if _is_project(folder)), folders[0] if folders else start)
+    """Return the nearest folder at or above `start` with the settings, else with any pyproject.toml, else `start`."""
+    found = [folder for folder in (start, *start.parents) if (folder / NAME).is_file()]
+    return next((folder for folder in found if _has_settings(folder / NAME)), found[0] if found else start)
 
 
-def _is_project(folder: Path) -> bool:
+def _has_settings(path: Path) -> bool:
     try:
-        tool = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("tool")
-    except (OSError, ValueError):
+        return b"tool.engine" in path.read_bytes()
+    except OSError:
         return False
-    return isinstance(tool, dict) and "engine" in tool

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.common import PageError, Problem, Project, check_formulas, front_matter, suggest, without_code
+from engine.common import PageError, Problem, Project, check_body, check_text, front_matter, suggest
 from engine.experiments.experiment import Experiment
 
+# What Markdown would take for a tag of HTML; between backticks it is code.
+_TAG = re.compile(r"`[^`]*`|(<[A-Za-z/!?])")
 _KEYS = ("title", "tags", "questions", "description")
 
 
@@ -48,8 +51,11 @@ def read_lab(experiment: Experiment, project: Project) -> Lab:
     problems: list[Problem] = []
     front, lines, _ = front_matter(f"---\n{experiment.header}\n---\n", name, problems)
     problems += [Problem(name, lines.get(key, 1), what, hint) for key, what, hint in _defects(front, project)]
+    for key in ("title", "description"):
+        if isinstance(words := front.get(key), str):
+            problems += check_text(words, lines.get(key, 1), name)
     for cell in experiment.texts:
-        problems += check_formulas(without_code(cell.source.split("\n")), cell.line, name)
+        problems += check_body(cell.source.split("\n"), cell.line, name)
     if not problems:
         first = experiment.texts[0] if experiment.texts else None
         if first is None or first.before or first.source.split("\n")[0] != f"# {front['title']}":
@@ -71,6 +77,8 @@ def _defects(front: Mapping[str, Any], project: Project) -> Iterator[tuple[str, 
     for key in ("title", "description"):
         if not isinstance(front.get(key), str) or not front[key].strip():
             yield key, f"开头的说明里缺“{key}”", ""
+        elif key == "title" and ("\n" in front[key].strip() or any(m[1] for m in _TAG.finditer(front[key]))):
+            yield key, "标题要写成一行，里面的 <…> 会被当成 HTML", "把 <…> 写在反引号里：`<unk>`"
     known = {"tags": sorted(project.tags), "questions": sorted(project.questions)}
     for key, what in (("tags", "标签"), ("questions", "编号为这样的问题")):
         values = front.get(key)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
-from engine.common import Problem
+from engine.common import LABS, Problem, Project, check_text, line_of_tag
 from engine.experiments import RESERVED, Experiment
 from engine.pages import gallery
 from engine.pages.page import Page
-from engine.pages.references import FRAGMENTS
+from engine.pages.references import FRAGMENTS, KINDS
 
 LEDGER_FRAGMENTS = ("ledger/errata.md", "ledger/report.md")
 """What any page may include besides the cells of experiments and what `references` makes."""
+
+_OF_LABS = ("stamp", "foot")
+# Folders of docs/ that are not for chapters: what others or MkDocs itself keep there.
+_TAKEN = {
+    "tags": "标签页",
+    "downloads": "下载的文件",
+    "assets": "样式、脚本与图片",
+    "templates": "MkDocs 的模板，它不发布这里的页面",
+}
 
 
 def check_pages(
@@ -27,20 +36,41 @@ def check_pages(
         if page.qa is None:
             yield from _check_includes(page, experiments, broken, lectures)
             continue
+        example = f"examples/{page.id}.py"
+        alone = page.id not in experiments and example not in broken
         if page.qa in numbers:
             other = numbers[page.qa]
-            yield Problem(page.path, page.line("qa"), f"编号 {page.qa} 已经用在 {other.path}:{other.line('qa')}")
-        numbers[page.qa] = page
-        example = f"examples/{page.id}.py"
-        if page.id not in experiments and example not in broken:
+            hint = "也没有同名的实验：若是另存的副本，移到 docs/ 外面或删掉" if alone else ""
+            what = f"编号 {page.qa} 已经用在 {other.path}:{other.line('qa')}"
+            yield Problem(page.path, page.line("qa"), what, hint)
+        else:
+            numbers[page.qa] = page
+        if page.chapter == LABS:
+            yield Problem(page.path, page.line("qa"), f"文件夹 {LABS} 里只有实验室，不能有问题", "移到一章的文件夹里")
+        if alone:
             yield Problem(page.path, page.line("qa"), f"没有同名的实验 {example}")
         yield from _check_includes(page, experiments, broken, lectures)
+    for id_ in experiments:
+        if kept := _TAKEN.get(id_.partition("/")[0]):
+            what = f"一章不能叫 {id_.partition('/')[0]}：docs/ 里这个文件夹放{kept}"
+            yield Problem(f"examples/{id_}.py", None, what, "给 examples/ 和 docs/ 里的文件夹换一个名字")
     if whole:
         questions = {id_ for id_, experiment in experiments.items() if not experiment.is_lab}
         for id_ in questions - {page.id for page in pages if page.qa}:
             path = f"examples/{id_}.py"
-            if f"docs/{id_}.md" not in broken:
+            if f"docs/{id_}.md" not in broken and id_.partition("/")[0] not in _TAKEN:
                 yield Problem(path, None, f"没有同名的页面 docs/{id_}.md", "页面的 front matter 里要有 qa")
+
+
+def check_tags(project: Project) -> Iterator[Problem]:
+    """Yield what is wrong with the tags of the settings: their formulas, and names that the engine gives itself."""
+    for group, tags in project.tag_groups.items():
+        for tag, covers in tags.items():
+            line = line_of_tag(project.root, tag)
+            for words in (group, tag, covers):
+                yield from check_text(words, line or 1, "pyproject.toml")
+            if tag in KINDS:
+                yield Problem("pyproject.toml", line, f"标签“{tag}”由代码生成，不写在这里", "删掉，或换一个名字")
 
 
 def _check_includes(
@@ -51,7 +81,7 @@ def _check_includes(
         if include in (*LEDGER_FRAGMENTS, *FRAGMENTS, gallery.FRAGMENT) or f"examples/{id_}.py" in broken:
             continue
         if name in ("questions", "course") and any(
-            id_.startswith(f"{known}/") or known.startswith(f"{id_}/") for known in experiments
+            e.id.rpartition("/")[0] == id_ and not e.is_lab for e in experiments.values()
         ):
             if name == "course" and (lecture := id_.partition("-")[0]) not in lectures:
                 yield Problem(page.path, line, f"docs/course.yml 里没有第 {lecture} 讲，嵌不了“{include}”")
@@ -60,6 +90,6 @@ def _check_includes(
         if experiment is None:
             if page.qa is None or id_ != page.id:
                 yield Problem(page.path, line, f"没有实验 {id_}.py，嵌不了“{include}”")
-        elif name not in RESERVED and experiment.cell(name) is None:
+        elif name not in (_OF_LABS if experiment.is_lab else RESERVED) and experiment.cell(name) is None:
             known = "、".join(cell.name for cell in experiment.cells)
             yield Problem(page.path, line, f"{id_}.py 里没有单元“{name}”", f"它的单元：{known}")

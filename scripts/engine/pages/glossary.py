@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.common import PageError, Problem, Project, read_entries, suggest, text, wrapped
+from engine.common import PageError, Problem, Project, check_text, code, read_entries, suggest, text, wrapped
 
 _KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
 _LISTS = ("synonyms", "typed", "api", "questions")
@@ -51,6 +51,8 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     claimed: dict[str, str] = {}
     for line, raw in read_entries(project.glossary, name, "术语表", "term"):
         found = [Problem(name, line, what, hint) for what, hint in _defects(raw, project)]
+        for words in _shown(raw) if not found else ():
+            found += check_text(words, line, name)
         if not found:
             lists = {key: tuple(raw.get(key) or ()) for key in _LISTS}
             term = Term(raw["term"], raw["en"], means=raw["means"], **lists)
@@ -63,6 +65,11 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     if problems:
         raise PageError(problems)
     return tuple(terms)
+
+
+def _shown(raw: dict[str, Any]) -> tuple[str, ...]:
+    """Return the words of an entry that stand in the glossary."""
+    return (raw["term"], raw["en"], raw["means"], *(raw.get("synonyms") or ()))
 
 
 def _defects(raw: Any, project: Project) -> Iterable[tuple[str, str]]:
@@ -97,7 +104,7 @@ def glossary_fragment(terms: Sequence[Term], links: dict[str, str]) -> str:
         lines = [f"**{text(term.term)}**{{ #term-{number} }}　{names}" if names else f"**{text(term.term)}**"]
         lines.append(text(term.means))
         if term.api:
-            lines.append("、".join(f"`{name}`" for name in term.api))
+            lines.append("、".join(code(name) for name in term.api))
         if found := [links[number] for number in term.questions if number in links]:
             lines.append("问题：" + "、".join(found))
         parts.append("<br>\n".join(lines))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from engine.common import Problem, table, text, wrapped
 from engine.experiments import Cell, Experiment, words_in_code
-from engine.pages.page import VERDICTS, Claim, Page, qa_order
+from engine.pages.claims import VERDICTS, Claim
+from engine.pages.page import Page, qa_order
 from engine.results import Facts, download_links, duration, versions
 
 _CLASS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.common import PageError, Problem, Project, check_formulas, front_matter, suggest, without_code
+from engine.common import (
+    PageError,
+    Problem,
+    Project,
+    check_body,
+    check_text,
+    failed_includes,
+    front_matter,
+    includes,
+    suggest,
+)
+from engine.pages.claims import Claim, check_claim
 
-VERDICTS = ("成立", "有条件成立", "不成立", "无法用实验判定")
-UNDECIDABLE = VERDICTS[3]
 _KEYS = ("title", "qa", "tags", "related", "description", "aliases", "asks", "claims")
-_CLAIM_KEYS = ("says", "verdict", "truth", "evidence")
-_INCLUDE = re.compile(r'^\s*--8<--\s+"([^"]+)"\s*$')
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Something people say, and what the experiment found.
-
-    Attributes:
-        says: the claim, restated briefly.
-        verdict: one of `VERDICTS`.
-        truth: what is right, or under which condition; for `UNDECIDABLE` the reason. Empty only where it holds.
-        evidence: names of the cells whose assertions hold the verdict.
-        line: of the page, from 1.
-    """
-
-    says: str
-    verdict: str
-    truth: str
-    evidence: tuple[str, ...]
-    line: int
+_NOT_IN_NAMES = re.compile(r'[#%?$"<>|*\\`\[\]\x00-\x1f\x7f]')
+"""Characters with a meaning of their own in an address, in Markdown's links, or in the names of files elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +83,25 @@ def read_page(path: Path, project: Project) -> Page:
     """
     name = project.relative(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        source = path.read_bytes()
+        text = source.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        hint = "检查它的权限；是链接的话，检查它指向的文件"
+        raise PageError(Problem(name, None, f"读不出来：{error.strerror}", hint)) from error
     except UnicodeDecodeError as error:
-        raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
+        line = source[: error.start].count(b"\n") + 1
+        raise PageError(Problem(name, line, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
     problems: list[Problem] = []
+    inside = path.relative_to(project.docs)
+    if found := _NOT_IN_NAMES.search(inside.as_posix()):
+        problems.append(Problem(name, None, f"文件名里不能有 {found.group()!r}", "改名：它会成为页面的地址"))
     front, lines, body_start = front_matter(text, name, problems)
-    body = without_code(text.split("\n")[body_start:])
-    includes = [
-        (match[1], number) for number, line in enumerate(body, body_start + 1) if (match := _INCLUDE.match(line))
-    ]
-    problems += check_formulas(body, body_start + 1, name)
+    body = text.split("\n")[body_start:]
+    included = list(_check_includes(body, body_start + 1, name, problems))
+    problems += check_body(body, body_start + 1, name)
+    for key in ("title", "description"):
+        if isinstance(words := front.get(key), str):
+            problems += check_text(words, lines.get(key, 1), name)
     claims: list[Claim] = []
     if "qa" in front:
         claims = _check_question(front, lines, name, project, problems)
@@ -108,19 +109,51 @@ def read_page(path: Path, project: Project) -> Page:
         raise PageError(problems)
     qa = front.get("qa")
     return Page(
-        id=path.relative_to(project.docs).with_suffix("").as_posix(),
+        id=inside.with_suffix("").as_posix(),
         path=name,
-        title=str(front.get("title", "")),
+        title=_words(front, "title"),
         qa=None if qa is None else str(qa),
-        tags=tuple(front.get("tags") or ()),
-        related=tuple(front.get("related") or ()),
-        description=str(front.get("description", "")),
-        aliases=tuple(front.get("aliases") or ()),
-        asks=tuple(front.get("asks") or ()),
+        tags=_list(front, "tags"),
+        related=_list(front, "related"),
+        description=_words(front, "description"),
+        aliases=_list(front, "aliases"),
+        asks=_list(front, "asks"),
         claims=tuple(claims),
-        includes=tuple(includes),
+        includes=tuple(included),
         lines=lines,
     )
+
+
+def _words(front: dict[str, Any], key: str) -> str:
+    """Return text of the front matter; pages that are no questions may have anything there."""
+    value = front.get(key)
+    return "" if value is None else str(value).strip()
+
+
+def _list(front: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = front.get(key)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _check_includes(
+    body: Sequence[str], first_line: int, name: str, problems: list[Problem]
+) -> Iterator[tuple[str, int]]:
+    """Yield the fragments that a page includes, with their lines."""
+    seen: dict[str, int] = {}
+    for file, part, index in includes(body):
+        line, path = first_line + index, posixpath.normpath(file)
+        if part:
+            problems.append(Problem(name, line, f"片段要整个嵌入，不能只取“{part}”", f'写 --8<-- "{file}"'))
+        elif not path.endswith(".md"):
+            problems.append(Problem(name, line, f"没有片段“{file}”", "片段的名字以 .md 结尾"))
+        elif path in seen:
+            problems.append(Problem(name, line, f"“{path}”在第 {seen[path]} 行已经嵌过了", "每个片段一页只嵌一次"))
+        else:
+            seen[path] = line
+            yield path, line
+    for index in failed_includes(body):
+        hint = '路径放在引号里，行末不留空格：--8<-- "章/问题/单元.md"'
+        problems.append(Problem(name, first_line + index, "这一行不会嵌入任何东西", hint))
 
 
 def _check_question(
@@ -137,6 +170,8 @@ def _check_question(
     if str(front["qa"]) not in project.questions:
         hint = suggest(str(front["qa"]), sorted(project.questions))
         complain("qa", f"没有编号为“{front['qa']}”的问题", hint + "（编号在 pyproject.toml 的 [tool.engine] 里）")
+    if name.rpartition("/")[2] in ("index.md", "README.md"):
+        complain("qa", "这个文件会成为一章的首页，不能是问题", "换一个文件名")
     for key in ("tags", "related", "aliases", "asks"):
         values = front.get(key) or []
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -147,6 +182,9 @@ def _check_question(
             for tag in values:
                 if tag not in project.tags:
                     complain(key, f"没有标签“{tag}”", suggest(tag, sorted(project.tags)))
+        elif key in ("aliases", "asks"):
+            for number, words in enumerate(values):
+                problems += check_text(words, lines.get(f"{key}.{number}", lines[key]), name)
         elif key == "related":
             for number in values:
                 if number not in project.questions:
@@ -158,30 +196,5 @@ def _check_question(
     return [
         claim
         for number, raw in enumerate(claims)
-        if (claim := _check_claim(raw, lines.get(f"claims.{number}", lines["claims"]), name, problems))
+        if (claim := check_claim(raw, lines.get(f"claims.{number}", lines["claims"]), name, problems))
     ]
-
-
-def _check_claim(raw: Any, line: int, name: str, problems: list[Problem]) -> Claim | None:
-    found: list[Problem] = []
-    if not isinstance(raw, dict):
-        problems.append(Problem(name, line, "一条说法要写成 says / verdict / truth / evidence"))
-        return None
-    for key in raw.keys() - set(_CLAIM_KEYS):
-        found.append(Problem(name, line, f"说法里不认识“{key}”", suggest(str(key), _CLAIM_KEYS)))
-    says, verdict, truth = (raw.get(key, "") for key in ("says", "verdict", "truth"))
-    if not isinstance(says, str) or not says.strip():
-        found.append(Problem(name, line, "说法没有内容（says）"))
-    if verdict not in VERDICTS:
-        found.append(Problem(name, line, f"不认识判定“{verdict}”", suggest(str(verdict), VERDICTS)))
-    if not isinstance(truth, str) or (verdict in VERDICTS[1:] and not truth.strip()):
-        what = "理由" if verdict == UNDECIDABLE else "对的是什么，或什么条件下成立"
-        found.append(Problem(name, line, f"判定为“{verdict}”要写出{what}（truth）"))
-    evidence = raw.get("evidence", [])
-    evidence = [evidence] if isinstance(evidence, str) else evidence
-    if not isinstance(evidence, list) or not all(isinstance(cell, str) for cell in evidence):
-        found.append(Problem(name, line, "证据要写成单元名，或单元名的列表（evidence）"))
-    elif not evidence and verdict != UNDECIDABLE:
-        found.append(Problem(name, line, "说法没有证据（evidence）", "写出断言所在的单元"))
-    problems += found
-    return None if found else Claim(says.strip(), verdict, truth.strip(), tuple(evidence), line)

@@ -6,19 +6,21 @@ All of it is made from the pages' front matter, the glossary and the experiments
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.common import table, text, wrapped
+from engine.common import attribute, table, text, wrapped
 from engine.experiments import Experiment, Lab
 from engine.pages.apidocs import doc_address
+from engine.pages.claims import VERDICTS
 from engine.pages.glossary import Term
 from engine.pages.labs import labs_fragment
 from engine.pages.ledger import Entry, in_order
-from engine.pages.page import VERDICTS, Page
+from engine.pages.page import Page
 
 FRAGMENTS = (
     "index/contents.md",
@@ -66,6 +68,8 @@ _KINDS = (
           _uses("torch.equal", "torch.testing", "numpy.array_equal", ".equal")),
     _Kind("类型", "真实数据", "用 scikit-learn 自带的真实数据或图片", _uses("sklearn.datasets.load_")),
 )  # fmt: skip
+KINDS = frozenset(kind.name for kind in _KINDS)
+"""The tags that follow from code: the settings may not have their names."""
 
 
 def link(entry: Entry, start: str = "") -> str:
@@ -75,8 +79,7 @@ def link(entry: Entry, start: str = "") -> str:
 
 def numbered(entry: Entry, start: str = "") -> str:
     """Return a question's number as a link that shows its title on hovering."""
-    title = entry.page.title.replace('"', "”").replace("\\", "")
-    return f'[{entry.page.qa}]({link(entry, start)} "{title}")'
+    return f'[{entry.page.qa}]({link(entry, start)} "{attribute(entry.page.title)}")'
 
 
 def questions_fragment(entries: Iterable[Entry], start: str = "") -> str:
@@ -137,7 +140,7 @@ def tags_fragment(entries: Iterable[Entry], groups: Mapping[str, Mapping[str, st
                 f"{text(covers(tag, groups))}"
                 for tag, found in tags.items()
             ]
-            parts.append(f"## {group}\n\n" + wrapped("qa-tags", "\n".join(lines)))
+            parts.append(f"## {text(group)}\n\n" + wrapped("qa-tags", "\n".join(lines)))
     return "\n".join(parts)
 
 
@@ -148,7 +151,8 @@ def tag_pages(
     pages = {}
     for group, tags in tags_of(entries, groups).items():
         for tag, found in tags.items():
-            front = f"---\ntitle: 标签：{tag}\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n\n"
+            title = json.dumps(f"标签：{tag}", ensure_ascii=False)
+            front = f"---\ntitle: {title}\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n\n"
             head = f"# {text(tag)}\n\n{text(group)}：{text(covers(tag, groups))}。[全部标签](../tags.md)\n\n"
             pages[tag] = front + head + questions_fragment(found, "tags")
             if shown := [lab for lab in labs if tag in lab.tags]:
@@ -166,8 +170,8 @@ def map_fragment(
         cells = [
             " ".join(numbered(e) for e in questions if set(e.page.tags) & tags.keys()) for tags in groups.values()
         ]
-        rows.append([f"[{text(index.title)}]({index.id}.md)" if index else chapter, *cells])
-    return wrapped("qa-map", table(["章", *groups], rows))
+        rows.append([f"[{text(index.title)}]({index.id}.md)" if index else text(chapter), *cells])
+    return wrapped("qa-map", table(["章", *map(text, groups)], rows))
 
 
 def apis_of(experiment: Experiment, terms: Iterable[Term]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from engine.pages import gallery, ledger, references
 from engine.pages.bibliography import Work, read_bibliography
 from engine.pages.citations import Citations
 from engine.pages.cited import cited_works
-from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages, check_tags
 from engine.pages.course import Lecture, course_fragment, read_course
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
@@ -23,15 +24,29 @@ from engine.results import Facts
 
 def read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
     """Yield the pages that can be read: all, or those of the experiments whose ids are in `only`."""
-    for path in sorted(project.docs.rglob("*.md")):
-        if path.is_relative_to(project.tag_pages):
-            continue
+    for path in sorted(_page_files(project, problems)):
         if only is not None and path.relative_to(project.docs).with_suffix("").as_posix() not in only:
             continue
         try:
             yield read_page(path, project)
         except EngineError as error:
-            problems += error.problems
+            if os.path.lexists(path):  # else it was removed while we read
+                problems += error.problems
+
+
+def _page_files(project: Project, problems: list[Problem]) -> Iterator[Path]:
+    """Yield the files that MkDocs makes pages of, without those that the engine writes.
+
+    What begins with a dot is none: editors, file systems and notebooks keep copies and locks under such names.
+    """
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(project.relative(Path(error.filename)), None, f"读不出来：{error.strerror}"))
+
+    for folder, folders, names in os.walk(project.docs, onerror=unreadable, followlinks=True):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and here / name != project.tag_pages]
+        yield from (here / name for name in names if name.endswith(".md") and not name.startswith("."))
 
 
 def write_pages(
@@ -63,6 +78,7 @@ def write_pages(
     for entry in entries:
         problems += ledger.check_entry(entry)
     if whole:
+        problems += check_tags(project)
         problems += check_labs(labs, pages)
         write_if_changed(project.fragments.parent / "ledger.json", ledger.ledger_json(entries).encode())
     cited = cited_works(project, pages, experiments, Citations(works), problems) if works else {}

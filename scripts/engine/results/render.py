@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from engine.common import Problem, RunError
+from engine.common import Problem, RunError, shown
 from engine.experiments import Cell, Experiment
 from engine.results.cache import Notebook
 from engine.results.notebook import Facts, outputs_of
@@ -22,12 +22,6 @@ LINE_LIMIT, LINE_WIDTH = 60, 400
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-# The lines that pymdownx.snippets would act on, in text that is only to be shown; a semicolon in front prevents it.
-_SNIPPET = re.compile(
-    r"""^(?P<before>[ \t]*)(?=;*-+8<-+(?:[ \t]+(?:"(?:\\"|[^"\n])+"|'(?:\\'|[^'\n])+'))?$)"""
-    r"""|^(?P<text>.*?)(?<!;)(?<!-)(?=;*-+8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:[ \t]*[a-z][-_0-9a-z]*[ \t]*\])""",
-    re.IGNORECASE,
-)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 # The page says only roughly how long a run took: exact seconds differ from build to build, and so would the site.
 _BUCKETS = ((10, "10 秒以内"), (60, "1 分钟以内"))
@@ -117,7 +111,7 @@ def download_links(experiment: Experiment) -> list[str]:
 
 
 def _fence(text: str, attributes: str) -> str:
-    text = "\n".join(_SNIPPET.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
+    text = shown(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence} {{ {attributes} }}\n{text}\n{fence}"
