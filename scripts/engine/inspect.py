@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.common import EngineError, Memo, Problem, Project, Reporter, guarded
 from engine.experiments import Experiment, ingredients, read_experiments, read_labs, reasons, select
-from engine.pages import Page, check_entry, check_pages, entries_of, read_pages, read_terms
+from engine.pages import Page, check_entry, check_pages, entries_of, read_lectures, read_pages, read_terms
 from engine.pages import likely_related as most_alike
 from engine.results import Cache, Facts, facts_of, write_durations
 
@@ -31,7 +31,8 @@ def missing_results(
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     read_terms(project, problems)
     read_labs(project, experiments, problems)
-    problems += check_pages(project, pages, experiments, problems, whole)
+    lectures = read_lectures(project, problems)
+    problems += check_pages(project, pages, experiments, problems, lectures, whole)
     for entry in entries_of(pages, experiments, facts):
         with guarded(problems, entry.page.path):
             problems += check_entry(entry)

@@ -15,12 +15,11 @@ from xml.etree import ElementTree
 
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
-from markdown.util import AtomicString
 
 from engine.common import find_root, load_project
 from engine.pages import Term, read_glossary
+from markdown_extensions.prose import mark
 
-_LEFT_ALONE = {"h1", "h2", "h3", "h4", "h5", "h6", "a", "abbr", "code", "pre", "math", "svg", "summary", "kbd"}
 # The headings of boxes, and what is not prose: the glossary itself, lists of links.
 _CLASSES_LEFT_ALONE = {
     "admonition-title",
@@ -85,46 +84,18 @@ class _Tooltips(Treeprocessor):
         if path.is_file():
             self._names = _names(self._root, path.stat().st_mtime_ns)
             self._seen: set[str] = set()
-            self._mark(root)
+            mark(root, self._find, _CLASSES_LEFT_ALONE)
 
-    def _mark(self, element: ElementTree.Element) -> None:
-        """Mark first uses in an element, in the order of reading."""
-        if element.tag in _LEFT_ALONE or _CLASSES_LEFT_ALONE.intersection((element.get("class") or "").split()):
-            return
-        children = list(element)
-        element.text, new = self._split(element.text)
-        for place, abbr in enumerate(new):
-            element.insert(place, abbr)
-        for child in children:
-            self._mark(child)
-            child.tail, new = self._split(child.tail)
-            place = list(element).index(child) + 1
-            for offset, abbr in enumerate(new):
-                element.insert(place + offset, abbr)
-
-    def _split(self, text: str | None) -> tuple[str | None, list[ElementTree.Element]]:
-        """Return what comes before the first term, and an element for each term with the text after it."""
-        if not text or isinstance(text, AtomicString):  # raw HTML, the words of a picture among it
-            return text, []
-        found: list[ElementTree.Element] = []
-        before, at = text, 0
+    def _find(self, text: str) -> Iterator[tuple[int, int, ElementTree.Element]]:
+        """Yield the terms that have not come before, each as an element that explains it."""
         for match, term in self._names.find(text):
             if term.term in self._seen:
                 continue
             self._seen.add(term.term)
-            piece = text[at : match.start()]
-            if found:
-                found[-1].tail = piece
-            else:
-                before = piece
             others = "、".join(name for name in (term.term, term.en) if name.lower() != match.group().lower())
             abbr = ElementTree.Element("abbr", {"class": "qa-term", "title": f"{others}：{term.means}"})
             abbr.text = match.group()
-            found.append(abbr)
-            at = match.end()
-        if found:
-            found[-1].tail = text[at:]
-        return before, found
+            yield *match.span(), abbr
 
 
 class TooltipsExtension(Extension):

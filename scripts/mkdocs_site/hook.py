@@ -55,7 +55,8 @@ def on_config(config: Any) -> None:
         raise PluginError(f"\n{describe(error)}") from error
     install(project.fragments)
     # What they name by themselves is relative to the current folder, which may be another.
-    config.mdx_configs.setdefault("markdown_extensions.tooltips", {})["root"] = str(project.root)
+    for name in ("citations", "tooltips"):
+        config.mdx_configs.setdefault(f"markdown_extensions.{name}", {})["root"] = str(project.root)
     config.mdx_configs["pymdownx.snippets"]["base_path"] = [str(project.fragments)]
 
 

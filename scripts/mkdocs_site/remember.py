@@ -46,9 +46,10 @@ class Memory:
         self._settings = self._navigation = ""
 
     def begin(self, config: Any, files: Iterable[Any]) -> None:
-        """Note what a page depends on besides its own text: settings, theme, glossary, and which files there are."""
+        """Note what a page depends on besides its own text: settings, theme, data, and which files there are."""
         theme = Path(config.theme.custom_dir).rglob("*.html") if config.theme.custom_dir else ()
-        paths = [Path(config.config_file_path), *sorted(theme), Path(config.docs_dir) / "glossary.yml"]
+        data = (Path(config.docs_dir) / name for name in ("glossary.yml", "bibliography.yml"))
+        paths = [Path(config.config_file_path), *sorted(theme), *data]
         texts = (path.read_text("utf-8") if path.is_file() else "" for path in paths)
         self._settings = _digest([*texts, *sorted(file.src_uri for file in files)])
 

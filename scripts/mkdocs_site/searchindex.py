@@ -25,7 +25,12 @@ _KEPT = {"常见说法 → 实验怎么说": 300}
 _KEPT_ELSEWHERE = 40
 """Characters of a section's text that are kept: what a section is about stands at its beginning. With 66 questions
 and tests/browser/queries.yml, the right page comes first about as often with 40, or with none, as with all."""
-_LEFT_OUT = ("相关问题", "又名与下载", "下载")  # words of other pages; what the ledger and the glossary say anyway
+_LEFT_OUT = (
+    "相关问题",
+    "又名与下载",
+    "下载",
+    "课程、文档与文献",
+)  # words of other pages; what the ledger and the glossary say anyway
 
 
 def write_search_index(site: Path, project: Project) -> None:

@@ -91,8 +91,9 @@ def test_apis_lead_to_questions(three: Tiny) -> None:
     )
     three.build()
     apis = fragment(three, "index/apis.md")
-    assert '- `torch.ones` [04-2](04-a/two.md "问题 2 [甲]？") [04-3]' in apis
-    assert "- `Tensor.sum` [04-2]" in apis
+    docs = "https://docs.pytorch.org/docs/stable/generated"
+    assert f'- [`torch.ones`]({docs}/torch.ones.html) [04-2](04-a/two.md "问题 2 [甲]？") [04-3]' in apis
+    assert f"- [`Tensor.sum`]({docs}/torch.Tensor.sum.html) [04-2]" in apis
     assert "04-1" not in apis
 
 
@@ -140,6 +141,6 @@ def test_names_that_differ_in_case_alone_have_a_fixed_order(tiny: Tiny) -> None:
     tiny.page(('--8<-- "04-a/sum/error.md"\n\n', ""))
     tiny.build()
     listed = re.findall(
-        r"^- `torch\.(\wx)`", (tiny.root / "build/fragments/index/apis.md").read_text("utf-8"), re.MULTILINE
+        r"^- \[?`torch\.(\wx)`", (tiny.root / "build/fragments/index/apis.md").read_text("utf-8"), re.MULTILINE
     )
     assert listed == [name for letter in letters for name in (f"{letter.upper()}x", f"{letter}x")]

@@ -230,7 +230,7 @@ def test_the_index_of_the_search_holds_words_apis_and_errors(site: Path) -> None
         "weight decay",
     ):
         assert needle in text, needle
-    for needle in ("DejaVu", "import torch", "相关问题", "又名与下载"):
+    for needle in ("DejaVu", "import torch", "相关问题", "又名与下载", "课程、文档与文献"):
         assert needle not in text, needle
     index = search_index(site)
     assert {page["qa"] for page in index["pages"] if "qa" in page} == {q["qa"] for q in QUESTIONS.values()}
@@ -267,6 +267,22 @@ def test_related_questions_lead_both_ways(site: Path) -> None:
         }
         assert leads[question], question
     assert [(a, b) for a, found in leads.items() for b in found if a not in leads[b]] == []
+
+
+def test_every_question_leads_out_to_book_lecture_and_documentation(site: Path) -> None:
+    cited = 0
+    for question in QUESTIONS:
+        page = read(site / f"{question}.html")
+        foot = page.source[page.source.index('id="课程文档与文献"') :]
+        assert 'href="https://zh.d2l.ai/chapter_' in foot, question
+        assert 'href="https://www.bilibili.com/video/BV' in foot, question
+        assert re.search(r'href="https://(docs\.pytorch\.org|scikit-learn\.org|optuna\.readthedocs\.io)/', foot), (
+            question
+        )
+        here = len(page.having("qa-cite"))
+        assert not here or "<strong>文献</strong>" in foot, question
+        cited += here
+    assert cited > 90
 
 
 def test_terms_of_the_glossary_explain_themselves(site: Path) -> None:

@@ -1,13 +1,14 @@
 """What all rooms share: the project's folders and settings, errors, files, pieces of Markdown, progress, memory."""
 
 from engine.common.body import check_body, check_text
+from engine.common.entries import read_entries
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_atomically, write_if_changed
 from engine.common.guard import guarded
 from engine.common.inputs import LISTING, TREE, digest_of, namer
 from engine.common.lock import one_at_a_time
 from engine.common.machine import cores, memory
-from engine.common.markdown import failed_includes, front_matter, includes, shown, suggest, without_code
+from engine.common.markdown import failed_includes, front_matter, includes, prose, shown, suggest, without_code
 from engine.common.markup import attribute, code, table, text, wrapped
 from engine.common.memo import Memo
 from engine.common.progress import Reporter
@@ -54,6 +55,8 @@ __all__ = [
     "memory",
     "namer",
     "one_at_a_time",
+    "prose",
+    "read_entries",
     "references",
     "remove_unfinished",
     "resolve",

@@ -13,6 +13,10 @@ from engine.common.errors import Problem
 from engine.common.yamltext import BadYaml, load_yaml
 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
+_CODE_OR_FORMULA = re.compile(
+    r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|(?<![\\$])\$(?![\s$])(?:\\.|[^\\$\n])+?(?<!\s)\$(?!\d)", re.DOTALL
+)
+_COMMENT_OR_LINK = re.compile(r"<!--.*?-->|!?\[[^\]\n]*\]\([^)\n]*\)|https?://[^\s）]+", re.DOTALL)
 # How pymdownx.snippets reads a line, whose own expressions are no API: tests/engine/test_includes.py compares.
 _INCLUDE = re.compile(
     r"""[ \t]*(?P<escape>;*)-+8<-+(?:[ \t]+(?P<path>"(?:\\"|[^"\n\r])+?"|'(?:\\'|[^'\n\r])+?'))?(?![ \t])\r?$"""
@@ -111,3 +115,14 @@ def shown(text: str) -> str:
     if "8<-" not in text:
         return text
     return "\n".join(_ACTED_ON.sub(r"\g<0>;", line, count=1) for line in text.split("\n"))
+
+
+def prose(source: str) -> str:
+    """Return a text with code, formulas, comments, links and addresses blanked; each character stays where it is."""
+    text = "\n".join(
+        kept or " " * len(line)
+        for line, kept in zip(source.split("\n"), without_code(source.split("\n")), strict=True)
+    )
+    for pattern in (_CODE_OR_FORMULA, _COMMENT_OR_LINK):
+        text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+    return text

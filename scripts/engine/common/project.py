@@ -47,6 +47,16 @@ class Project:
         return self.docs / "glossary.yml"
 
     @property
+    def bibliography(self) -> Path:
+        """The works that pages cite, as data; may be missing."""
+        return self.docs / "bibliography.yml"
+
+    @property
+    def course(self) -> Path:
+        """The lectures of the course and the sections of its book, by chapter, as data; may be missing."""
+        return self.docs / "course.yml"
+
+    @property
     def tag_pages(self) -> Path:
         """A page for each tag, made by the engine; inside docs/ so that any site generator sees them."""
         return self.docs / "tags"

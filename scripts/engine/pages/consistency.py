@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from engine.common import LABS, Problem, Project, check_text, line_of_tag
 from engine.experiments import RESERVED, Experiment
@@ -24,7 +24,12 @@ _TAKEN = {
 
 
 def check_pages(
-    project: Project, pages: Sequence[Page], readable: Sequence[Experiment], known: Sequence[Problem], whole: bool
+    project: Project,
+    pages: Sequence[Page],
+    readable: Sequence[Experiment],
+    known: Sequence[Problem],
+    lectures: Container[str],
+    whole: bool,
 ) -> Iterator[Problem]:
     """Yield what is wrong between pages and experiments: one without the other, unknown cells, a repeated number.
 
@@ -33,6 +38,7 @@ def check_pages(
         pages: those that can be read.
         readable: the experiments that can be read.
         known: what is wrong with others.
+        lectures: the chapters of which it is known where the course treats them.
         whole: these are all pages and experiments.
     """
     experiments = {experiment.id: experiment for experiment in readable}
@@ -40,7 +46,7 @@ def check_pages(
     numbers: dict[str, Page] = {}
     for page in pages:
         if page.qa is None:
-            yield from _check_includes(page, experiments, broken)
+            yield from _check_includes(page, experiments, broken, lectures)
             continue
         example = f"examples/{page.id}.py"
         alone = page.id not in experiments and example not in broken
@@ -55,7 +61,7 @@ def check_pages(
             yield Problem(page.path, page.line("qa"), f"文件夹 {LABS} 里只有实验室，不能有问题", "移到一章的文件夹里")
         if alone:
             yield Problem(page.path, page.line("qa"), f"没有同名的实验 {example}")
-        yield from _check_includes(page, experiments, broken)
+        yield from _check_includes(page, experiments, broken, lectures)
     for id_ in experiments:
         if kept := _TAKEN.get(id_.partition("/")[0]):
             what = f"一章不能叫 {id_.partition('/')[0]}：docs/ 里这个文件夹放{kept}"
@@ -80,12 +86,18 @@ def _check_tags(project: Project) -> Iterator[Problem]:
                 yield Problem("pyproject.toml", line, f"标签“{tag}”由代码生成，不写在这里", "删掉，或换一个名字")
 
 
-def _check_includes(page: Page, experiments: dict[str, Experiment], broken: set[str]) -> Iterator[Problem]:
+def _check_includes(
+    page: Page, experiments: dict[str, Experiment], broken: set[str], lectures: Container[str]
+) -> Iterator[Problem]:
     for include, line in page.includes:
         id_, _, name = include.removesuffix(".md").rpartition("/")
         if include in (*LEDGER_FRAGMENTS, *FRAGMENTS, gallery.FRAGMENT) or f"examples/{id_}.py" in broken:
             continue
-        if name == "questions" and any(e.id.rpartition("/")[0] == id_ and not e.is_lab for e in experiments.values()):
+        if name in ("questions", "course") and any(
+            e.id.rpartition("/")[0] == id_ and not e.is_lab for e in experiments.values()
+        ):
+            if name == "course" and (lecture := id_.partition("-")[0]) not in lectures:
+                yield Problem(page.path, line, f"docs/course.yml 里没有第 {lecture} 讲，嵌不了“{include}”")
             continue
         experiment = experiments.get(id_)
         if experiment is None:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from engine.common import BadYaml, PageError, Problem, Project, check_text, code, load_yaml, suggest, text, wrapped
+from engine.common import PageError, Problem, Project, check_text, code, read_entries, suggest, text, wrapped
 
 _KEYS = ("term", "en", "synonyms", "typed", "api", "means", "questions")
 _LISTS = ("synonyms", "typed", "api", "questions")
@@ -48,26 +46,10 @@ def read_glossary(project: Project) -> tuple[Term, ...]:
     Raises:
         PageError: not YAML, an entry that is not as agreed, an unknown question, a word that two entries claim.
     """
-    path = project.glossary
-    if not path.is_file():
-        return ()
-    name, problems = project.relative(path), []
-    try:
-        node, entries = load_yaml(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise PageError(Problem(name, None, f"读不出来：{error.strerror}")) from error
-    except BadYaml as error:
-        raise PageError(Problem(name, error.line, f"术语表读不懂：{error}", error.hint)) from error
-    except UnicodeDecodeError as error:
-        raise PageError(Problem(name, None, "不是 UTF-8 编码", "用 UTF-8 重新保存这个文件")) from error
-    if entries is None:
-        return ()
-    if not isinstance(node, yaml.SequenceNode):
-        raise PageError(Problem(name, 1, "术语表要写成条目的列表：每条以“- term:”开头"))
+    name, problems = project.relative(project.glossary), []
     terms: list[Term] = []
     claimed: dict[str, str] = {}
-    for item, raw in zip(node.value, entries, strict=True):
-        line = item.start_mark.line + 1
+    for line, raw in read_entries(project.glossary, name, "术语表", "term"):
         found = [Problem(name, line, what, hint) for what, hint in _defects(raw, project)]
         for words in _shown(raw) if not found else ():
             found += check_text(words, line, name)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from engine.common import attribute, table, text, wrapped
 from engine.experiments import Experiment, Lab
+from engine.pages.apidocs import doc_address
 from engine.pages.claims import VERDICTS
 from engine.pages.glossary import Term
 from engine.pages.labs import labs_fragment
@@ -191,12 +192,17 @@ def apis_fragment(entries: Iterable[Entry], terms: Sequence[Term]) -> str:
             users[_module(name)][name].append(entry)
     parts = []
     for module in sorted(users, key=lambda name: (name.split(".")[0] not in ("torch", "Tensor"), name)):
-        items = [
-            f"- `{name}` {' '.join(numbered(e) for e in found) if len(found) <= _COMMON else f'{len(found)} 个问题'}"
-            for name, found in sorted(users[module].items(), key=lambda item: (item[0].lower(), item[0]))
-        ]
+        items = []
+        for name, found in sorted(users[module].items(), key=lambda item: (item[0].lower(), item[0])):
+            shown = " ".join(map(numbered, found)) if len(found) <= _COMMON else f"{len(found)} 个问题"
+            items.append(f"- {_documented(name)} {shown}")
         parts.append(f"## `{module}`\n\n" + wrapped("qa-apis", "\n".join(items)))
     return "\n".join(parts)
+
+
+def _documented(name: str) -> str:
+    address = doc_address(name)
+    return f"[`{name}`]({address})" if address else f"`{name}`"
 
 
 def _module(name: str) -> str:

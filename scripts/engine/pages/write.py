@@ -9,10 +9,15 @@ from pathlib import Path
 from engine.common import Problem, Project, Written, guarded
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
+from engine.pages.bibliography import Work, read_bibliography
+from engine.pages.citations import Citations
+from engine.pages.cited import cited_works
 from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
+from engine.pages.course import Lecture, course_fragment, read_course
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
 from engine.pages.ledger import Entry
+from engine.pages.outward import Outward
 from engine.pages.page import Page, read_page
 from engine.results import Facts
 
@@ -69,33 +74,43 @@ def write_pages(
     """
     pages = list(read_pages(project, None if whole else [e.id for e in experiments], problems))
     terms = read_terms(project, problems)
+    lectures = read_lectures(project, problems)
+    works = read_works(project, problems)
     entries = entries_of(pages, experiments, facts)
     with guarded(problems, "docs/"):
-        problems += check_pages(project, pages, experiments, problems, whole)
+        problems += check_pages(project, pages, experiments, problems, lectures, whole)
     for entry in entries:
         with guarded(problems, entry.page.path):
             problems += ledger.check_entry(entry)
     if whole:
         with guarded(problems, "docs/labs/"):
             problems += check_labs(labs, pages)
-    written.write(_made_of_claims(project, labs, entries, problems))
+    cited: Mapping[str, list[Work]] = {}
+    with guarded(problems, "docs/bibliography.yml"):
+        cited = cited_works(project, pages, experiments, Citations(works), problems) if works else {}
+    questions = [entry.experiment for entry in entries]
+    outward = Outward(lectures, cited, lambda experiment: references.apis_of(experiment, terms), questions)
+    written.write(_made_of_claims(project, labs, entries, outward, problems))
+    with guarded(problems, "docs/course.yml"):
+        written.write(_made_of_course(project, entries, lectures))
     if whole:
         with guarded(problems, "docs/"):
             written.write(_made_of_all(project, pages, labs, entries, facts, terms))
 
 
 def _made_of_claims(
-    project: Project, labs: Sequence[Lab], entries: Sequence[Entry], problems: list[Problem]
+    project: Project, labs: Sequence[Lab], entries: Sequence[Entry], outward: Outward, problems: list[Problem]
 ) -> Iterator[tuple[Path, str]]:
     """Make, one after another, the fragments of each page and lab."""
     for lab in labs:
         with guarded(problems, lab.path):
-            yield project.fragments / lab.id / "foot.md", foot_fragment(lab)
+            yield project.fragments / lab.id / "foot.md", foot_fragment(lab) + outward.section(lab.experiment)
     for entry in entries:
         folder = project.fragments / entry.page.id
         with guarded(problems, entry.page.path):
             yield folder / "claims.md", ledger.claims_fragment(entry.page)
-            yield folder / "foot.md", ledger.foot_fragment(entry)
+            outer = outward.section(entry.experiment, entry.page)
+            yield folder / "foot.md", ledger.foot_fragment(entry) + outer
 
 
 def _made_of_all(
@@ -113,6 +128,15 @@ def _made_of_all(
     yield report, ledger.report_fragment(entries)
     yield from _references(project, pages, entries, labs, terms)
     yield project.fragments / gallery.FRAGMENT, gallery.gallery_fragment(labs, entries, facts)
+
+
+def _made_of_course(
+    project: Project, entries: Sequence[Entry], lectures: Mapping[str, Lecture]
+) -> Iterator[tuple[Path, str]]:
+    """Make, for each chapter, where the course treats it."""
+    for chapter in {entry.page.chapter for entry in entries}:
+        if lecture := lectures.get(chapter.partition("-")[0]):
+            yield project.fragments / chapter / "course.md", course_fragment(lecture)
 
 
 def _references(
@@ -151,6 +175,20 @@ def read_terms(project: Project, problems: list[Problem]) -> tuple[Term, ...]:
     with guarded(problems, project.relative(project.glossary)):
         return read_glossary(project)
     return ()
+
+
+def read_works(project: Project, problems: list[Problem]) -> tuple[Work, ...]:
+    """Return the bibliography; none if it cannot be read, which `problems` then says."""
+    with guarded(problems, project.relative(project.docs / "bibliography.yml")):
+        return read_bibliography(project)
+    return ()
+
+
+def read_lectures(project: Project, problems: list[Problem]) -> dict[str, Lecture]:
+    """Return where the course treats each chapter; nothing if that cannot be read, which `problems` then says."""
+    with guarded(problems, project.relative(project.docs / "course.yml")):
+        return read_course(project)
+    return {}
 
 
 def entries_of(pages: Sequence[Page], experiments: Sequence[Experiment], facts: Mapping[str, Facts]) -> list[Entry]:
