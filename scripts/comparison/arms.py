@@ -78,10 +78,10 @@ class Estimator:
 
 @dataclass(frozen=True)
 class Study:
-    """A search by Optuna, whose value is the validation metric's mean over the seeds.
+    """A search by Optuna, one for each seed, for the lowest validation metric.
 
     suggest:    function of a trial that returns an estimator of scikit-learn, or an `Arm` with one learning rate.
-    num_trials: how many it may try.
+    num_trials: how many it may try for each seed.
     sampler:    function of a seed that returns a sampler of Optuna; the default is `TPESampler`.
     """
 

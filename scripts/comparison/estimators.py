@@ -54,40 +54,55 @@ def fit_grid(
 
 
 def run_study(
-    name: str, study: Study, try_one: Callable[[Any], Values], select: str, seed: int
-) -> tuple[Choice, str]:
-    """Ask Optuna for settings, tell it the mean over the seeds; the best trial, and its settings in words.
+    name: str, study: Study, try_one: Callable[[Any, int], Values], select: str, seeds: Sequence[int]
+) -> tuple[Choice, list[str]]:
+    """A study of Optuna for each seed, as a network's rate is chosen for each: its best trial, and that in words.
 
     The i-th entry of the choice's grid is the number of the i-th trial.
     """
-    optuna = importlib.import_module("optuna")
-    sampler = (study.sampler or (lambda value: optuna.samplers.TPESampler(seed=value)))(derive(seed, name) % 2**32)
+    every, words, index = [], [], []
+    for i, seed in enumerate(seeds):
+        trials = _new_study(study, derive(seed, f"study/{name}") % 2**32)
+        tried: list[Values] = []
+        for _ in range(study.num_trials):
+            trial = trials.ask()
+            tried.append(try_one(study.suggest(trial), i))
+            score = float(tried[-1][select][0, 0, -1])
+            trials.tell(trial, score if np.isfinite(score) else 1e30)
+        best = choose(name, "suggest", [values[select][0, 0, -1] for values in tried], seed)
+        _check_ranges(name, trials.trials[best], seed)
+        words.append("，".join(f"{key} = {_short(value)}" for key, value in trials.trials[best].params.items()))
+        index.append(best)
+        every.append(tried)
+    length = min(values[select].shape[2] for tried in every for values in tried)  # 1 where some are estimators
+    joined = {
+        key: torch.stack([torch.stack([values[key][0, 0, -length:] for values in tried]) for tried in every], 1)
+        for key in every[0][0]
+    }
+    return Choice([float(i) for i in range(study.num_trials)], joined, torch.tensor(index)), words
+
+
+def _new_study(study: Study, seed: int) -> Any:
+    optuna = importlib.import_module("optuna")  # only where it is used: a download need not have it
+    sampler = study.sampler(seed) if study.sampler else optuna.samplers.TPESampler(seed=seed)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        trials = optuna.create_study(direction="minimize", sampler=sampler)
+        return optuna.create_study(direction="minimize", sampler=sampler)
     finally:
         optuna.logging.set_verbosity(level)
-    every: list[Values] = []
-    for _ in range(study.num_trials):
-        trial = trials.ask()
-        every.append(try_one(study.suggest(trial)))
-        score = float(every[-1][select][:, :, -1].mean())
-        trials.tell(trial, score if np.isfinite(score) else 1e30)
-    width = min(values[select].shape[2] for values in every)  # 1 if some trial is an estimator: no course
-    values = {key: torch.cat([v[key][:, :, -width:] for v in every]) for key in every[0]}
-    grid = [float(i) for i in range(len(every))]
-    index = choose(name, "suggest", grid, values, select)
-    best = trials.trials[index]
-    for parameter, where in best.distributions.items():
+
+
+def _check_ranges(name: str, best: Any, seed: int) -> None:
+    """What was searched on a log scale must not end within a fiftieth of its range's ends."""
+    for key, where in best.distributions.items():
         if getattr(where, "log", False):
-            share = np.log(best.params[parameter] / where.low) / np.log(where.high / where.low)
+            share = np.log(best.params[key] / where.low) / np.log(where.high / where.low)
             if not 0.02 < share < 0.98:
                 raise EdgeError(
-                    f"suggest：做法「{name}」选出 {parameter} = {best.params[parameter]:.3g}，"
+                    f"suggest：做法「{name}」在种子 {seed} 上选出 {key} = {best.params[key]:.3g}，"
                     f"在范围 {where.low:g} 到 {where.high:g} 的边上，不能报告；请放宽范围。"
                 )
-    return Choice(grid, values, index), "，".join(f"{k} = {_short(v)}" for k, v in best.params.items())
 
 
 def _short(value: Any) -> str:

@@ -42,14 +42,15 @@ def compare(
 ) -> Comparison:
     """Train all arms fairly and say what each reached.
 
-    Each arm gets the learning rate that is best for it on validation data (`lrs`, widened where the best lies at an
-    edge), as many updates as every other arm, and the same seeds. A seed redraws all that is chance: the split and
-    the noise (`data(seed)`), initial values, batch order, dropout.
+    Each arm gets, for each seed, the learning rate that is best on validation data (`lrs`, widened where the best
+    lies at an edge), as many updates as every other arm, and the same seeds. A seed redraws all that is chance: the
+    split and the noise (`data(seed)`), initial values, batch order, dropout.
 
     arms:         by name, a function that returns a new network, or an `Arm` (with settings of its own), an
                   `Estimator` or a `Study`.
     data:         function of the seed that returns `Splits`; the global generators are seeded for it.
     lrs:          learning rates to begin with, at least five evenly spaced on a log scale, e.g. log_grid(0.01, 1).
+                  Where neighbours differ much, give more of them: the best may lie in between.
     num_updates:  of the parameters, for all arms; or num_epochs of the training data at `batch_size`.
     batch_size, optimizer, weight_decay, loss: as in `Arm`, for the arms that do not say. The loss is by default cross
                   entropy for whole-number y and squared error otherwise.
@@ -96,7 +97,8 @@ def compare(
         results[name] = task.run(arm, defaults)
     for name, result in results.items():
         if not result.is_alive(select):
-            notes.append(f"做法「{name}」没有学到东西：训练和验证都不比猜一个常数好，或者不是有限的数。")
+            tried = f"试过的{result.settings.get('chosen_name', '学习率')}从 {result.grid[0]:.3g} 到 {result.grid[-1]:.3g}"
+            notes.append(f"做法「{name}」没有学到东西：训练和验证都不比猜一个常数好，或者不是有限的数（{tried}）。")
     settings = as_settings(
         {
             "optimizer": optimizer, "weight_decay": weight_decay, "batch_size": batch_size, "num_updates": updates,
@@ -125,9 +127,11 @@ class _Task:
             return self.study(arm, defaults)
         full = _filled(self.name, arm, defaults)
         job = self.job(full)
-        choice = self.search("lrs", lambda lrs: train(job, lrs), check_grid(self.name, "lrs", full.lrs))
+        choice = self.search(
+            "lrs", lambda lrs, places: train(job, lrs, places), check_grid(self.name, "lrs", full.lrs)
+        )
         own = {f.name: getattr(arm, f.name) for f in fields(arm) if f.name != "net"}
-        return self.result(choice, choice.grid[choice.index], as_settings(own))
+        return self.result(choice, _values(choice), as_settings(own))
 
     def estimator(self, arm: Estimator) -> ArmResult:
         grid = check_grid(self.name, "grid", arm.grid)
@@ -135,26 +139,26 @@ class _Task:
         self.set_chance(None)
         choice = self.search(
             "grid",
-            lambda values: fit_grid(self.name, arm.make, values, self.splits, self.seeds, self.metrics),
+            lambda values, places: fit_grid(self.name, arm.make, values, *self.at(places), self.metrics),
             grid,
             arm.bounds,
         )
         settings = {"chosen_name": arm.name, "estimator": type(arm.make(grid[0])).__name__}
-        return self.result(choice, choice.grid[choice.index], settings)
+        return self.result(choice, _values(choice), settings)
 
     def study(self, study: Study, defaults: Arm) -> ArmResult:
         self.set_chance(None)
 
-        def try_one(suggested: Any) -> Values:
+        def try_one(suggested: Any, i: int) -> Values:
             if isinstance(suggested, Arm):
                 full = _filled(self.name, suggested, defaults)
                 if full.lrs is None or len(full.lrs) != 1:
                     raise ComparisonError(f"suggest：做法「{self.name}」的 Arm 要恰好有一个学习率：lrs=[lr]。")
-                return train(self.job(full), list(full.lrs))
+                return train(self.job(full), full.lrs, [i])
             check_estimator(self.name, suggested)
-            return fit(self.name, lambda: suggested, self.splits, self.seeds, self.metrics)
+            return fit(self.name, lambda: suggested, *self.at([i]), self.metrics)
 
-        choice, words = run_study(self.name, study, try_one, self.select, self.seeds[0])
+        choice, words = run_study(self.name, study, try_one, f"val_{self.select}", self.seeds)
         return self.result(choice, words, {"chosen_name": "选出的设置", "num_trials": study.num_trials})
 
     def job(self, arm: Arm) -> Job:
@@ -194,6 +198,10 @@ class _Task:
         self.set_chance(out)
         return job
 
+    def at(self, places: list[int]) -> tuple[list[Splits], list[int]]:
+        """Splits and seeds at these places."""
+        return [self.splits[i] for i in places], [self.seeds[i] for i in places]
+
     def set_chance(self, out: Tensor | None) -> None:
         """The metrics of the best constant prediction by the training labels, where a metric takes it."""
         for part in PARTS:
@@ -210,7 +218,7 @@ class _Task:
     def search(
         self,
         argument: str,
-        train_on: Callable[[list[float]], Values],
+        train_on: Callable[[list[float], list[int]], Values],
         grid: list[float],
         bounds: tuple[float | None, float | None] = (None, None),
     ) -> Choice:
@@ -218,14 +226,18 @@ class _Task:
 
         def is_dead(values: Values) -> bool:
             ends = values[key][:, :, -1]
-            return all(at_chance(end, self.chance.get(key)) or not bool(end.isfinite().all()) for end in ends)
+            return all(at_chance(end, self.chance.get(key)) for end in ends if bool(end.isfinite().all()))
 
-        return search(self.name, argument, train_on, grid, key, is_dead, bounds)
+        return search(self.name, argument, train_on, grid, self.seeds, key, is_dead, bounds)
 
-    def result(self, choice: Choice, chosen: float | str, settings: dict[str, Any]) -> ArmResult:
+    def result(self, choice: Choice, chosen: list[float] | list[str], settings: dict[str, Any]) -> ArmResult:
         length = next(iter(choice.values.values())).shape[2]
         updates = self.records[-length:]
         return ArmResult(self.name, chosen, choice.grid, choice.index, updates, choice.values, self.chance, settings)
+
+
+def _values(choice: Choice) -> list[float]:
+    return [choice.grid[i] for i in choice.index.tolist()]
 
 
 def _constant(train_y: Tensor, y: Tensor, out: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""nn.RNN, nn.GRU and nn.LSTM written as a loop over time, so that `torch.func.vmap` can take many of them at once.
+"""nn.RNN, nn.GRU, nn.LSTM and their cells as a loop over time, so that `torch.func.vmap` can take many at once.
 
 PyTorch computes these layers in one call for which vmap has no rule. The formulas are those of its documentation; the
 results agree with the original layers to rounding (tested).
@@ -20,31 +20,29 @@ State = tuple[Tensor, ...]  # (h,), or (h, c) for an LSTM; each (N, hidden)
 def open_up(net: nn.Module) -> None:
     """Let the recurrent layers of `net` compute step by step, in place; parameters and their names stay."""
     for layer in net.modules():
-        if not isinstance(layer, nn.RNNBase) or type(layer) not in _OPENED or layer.proj_size:
-            continue
-        if layer.dropout and layer.num_layers > 1:
-            continue  # its dropout between the layers is drawn where nobody sees it
-        layer.__class__ = _OPENED[type(layer)]
+        if isinstance(layer, nn.RNNBase) and (layer.proj_size or (layer.dropout and layer.num_layers > 1)):
+            continue  # dropout between the layers is drawn inside that call, where no mask can be given
+        layer.__class__ = _OPENED.get(type(layer), type(layer))
 
 
-def _rnn_step(layer: nn.RNNBase, x: Tensor, h: Tensor, _: State) -> State:
-    return (torch.relu(x + h) if layer.mode == "RNN_RELU" else torch.tanh(x + h),)
+def _rnn_step(layer: nn.Module, x: Tensor, h: Tensor, _: State) -> State:
+    return (torch.relu(x + h) if layer.nonlinearity == "relu" else torch.tanh(x + h),)
 
 
-def _gru_step(_: nn.RNNBase, x: Tensor, h: Tensor, state: State) -> State:
+def _gru_step(_: nn.Module, x: Tensor, h: Tensor, state: State) -> State:
     (x_r, x_z, x_n), (h_r, h_z, h_n) = x.chunk(3, -1), h.chunk(3, -1)
     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
     n = torch.tanh(x_n + r * h_n)
     return (n + z * (state[0] - n),)
 
 
-def _lstm_step(_: nn.RNNBase, x: Tensor, h: Tensor, state: State) -> State:
+def _lstm_step(_: nn.Module, x: Tensor, h: Tensor, state: State) -> State:
     i, f, g, o = (x + h).chunk(4, -1)
     c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-Step = Callable[[nn.RNNBase, Tensor, Tensor, State], State]
+Step = Callable[[nn.Module, Tensor, Tensor, State], State]
 
 
 def _run(layer: nn.RNNBase, step: Step, inputs: Tensor, initial: State | None, parts: int) -> tuple[Tensor, State]:
@@ -93,4 +91,33 @@ class _LSTM(nn.LSTM):
         return _run(self, _lstm_step, input, hx, 2)
 
 
-_OPENED: dict[type, type] = {nn.RNN: _RNN, nn.GRU: _GRU, nn.LSTM: _LSTM}
+def _cell(layer: nn.RNNCellBase, step: Step, x: Tensor, state: State | None, parts: int) -> State:
+    """One step on x (N, features)."""
+    state = (x.new_zeros(len(x), layer.hidden_size),) * parts if state is None else state
+    gates_x = linear(x, layer.weight_ih, layer.bias_ih)
+    return step(layer, gates_x, linear(state[0], layer.weight_hh, layer.bias_hh), state)
+
+
+class _RNNCell(nn.RNNCell):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return _cell(self, _rnn_step, input, None if hx is None else (hx,), 1)[0]
+
+
+class _GRUCell(nn.GRUCell):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return _cell(self, _gru_step, input, None if hx is None else (hx,), 1)[0]
+
+
+class _LSTMCell(nn.LSTMCell):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return _cell(self, _lstm_step, input, hx, 2)
+
+
+_OPENED: dict[type, type] = {
+    nn.RNN: _RNN,
+    nn.GRU: _GRU,
+    nn.LSTM: _LSTM,
+    nn.RNNCell: _RNNCell,
+    nn.GRUCell: _GRUCell,
+    nn.LSTMCell: _LSTMCell,
+}

@@ -25,9 +25,9 @@ class Difference:
     """First arm minus second, seed by seed.
 
     The standard error is that of the mean over n paired seeds, s / √n, and (mean - truth) / se follows Student's t
-    with n - 1 degrees of freedom (Student 1908). With five seeds, twice the standard error is passed by chance in 12 %
-    of comparisons of equals, not 5 %; so `differs` compares with the quantile of t, and at 1 %: a site makes hundreds
-    of comparisons, and the choice of learning rates adds luck that the standard error does not contain.
+    with n - 1 degrees of freedom (Student 1908). With five seeds, twice the standard error is passed by chance in
+    12 % of comparisons of equals, not 5 %; so `differs` compares with the quantile of t, and at 1 %: a site makes
+    hundreds of comparisons. The luck of choosing learning rates is in it, as each seed chooses its own.
 
     Seeds redraw the split from one pool of rows, so their training and test sets overlap: the standard error is about
     doing the same again with this pool, not about new data from the same source (Nadeau and Bengio 2003).
@@ -117,32 +117,31 @@ class Table:
 class ArmResult:
     """One arm: all that was recorded, on the whole grid.
 
-    chosen: the learning rate (or what the grid holds) that was chosen; for a study its settings in words.
-    values: by "test_error" and the like, (grid, seeds, records).
+    chosen: by seed, the learning rate (or what the grid holds) that was chosen; for a study its settings in words.
+    index:  its place in the grid, (seeds,).
+    values: by "test_error" and the like, (grid, seeds, records); NaN where a widened grid was not needed.
     chance: the same metrics of the best constant prediction, (seeds,); missing where a metric takes no constant.
     """
 
     name: str
-    chosen: float | str
+    chosen: list[float] | list[str]
     grid: list[float]
-    index: int
+    index: Tensor
     updates: list[int]
     values: dict[str, Tensor]
     chance: dict[str, Tensor]
     settings: dict[str, Any]
 
     def curve(self, metric: str) -> Tensor:
-        """At the chosen rate, (seeds, records)."""
-        return self.values[metric][self.index]
+        """At the rate that each seed chose, (seeds, records)."""
+        return self.values[metric][self.index, torch.arange(len(self.index))]
 
     def is_alive(self, select: str) -> bool:
         """All seeds finite, and training or validation better than a constant prediction (`at_chance`)."""
         if not all(bool(self.curve(f"{part}_{select}")[:, -1].isfinite().all()) for part in PARTS):
             return False
-        return not self._at_chance(f"train_{select}", self.index) or not self._at_chance(f"val_{select}", self.index)
-
-    def _at_chance(self, metric: str, index: int) -> bool:
-        return at_chance(self.values[metric][index, :, -1], self.chance.get(metric))
+        ends = {metric: self.curve(metric)[:, -1] for metric in (f"train_{select}", f"val_{select}")}
+        return not all(at_chance(end, self.chance.get(metric)) for metric, end in ends.items())
 
 
 def at_chance(values: Tensor, chance: Tensor | None) -> bool:
@@ -168,8 +167,8 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def chosen(self) -> dict[str, float | str]:
-        """The learning rate of each arm (of an estimator: its number; of a study: its settings)."""
+    def chosen(self) -> dict[str, list[float] | list[str]]:
+        """The learning rates of each arm, by seed (of an estimator: its number; of a study: its settings)."""
         return {name: arm.chosen for name, arm in self.arms.items()}
 
     @property
@@ -203,13 +202,12 @@ class Comparison:
         return Difference(first, second, metric or f"test_{self.select}", tuple(pairs.tolist()))
 
     def table(self, metrics: Sequence[str] | None = None) -> Table:
-        """Each arm's chosen rate and its metrics at the end, mean ± standard error over the seeds."""
+        """Each arm's chosen rates and its metrics at the end, mean ± standard error over the seeds."""
         names = list(metrics) if metrics else [f"{part}_{self.select}" for part in PARTS]
         rows = []
         for name, arm in self.arms.items():
             cells = [_mean(self.final(name, metric)) for metric in names]
-            chosen = arm.chosen if isinstance(arm.chosen, str) else f"{arm.chosen:.3g}"
-            rows.append([name, chosen, *cells, "是" if self.alive[name] else "否：与猜一个常数一样"])
+            rows.append([name, _range(arm.chosen), *cells, "是" if self.alive[name] else "否：与猜一个常数一样"])
         return Table(["做法", self._chosen_heading(), *map(heading, names), "学到了东西"], rows)
 
     def plot(self, ax: Any, metric: str = "", arms: Sequence[str] | None = None) -> None:
@@ -231,7 +229,7 @@ class Comparison:
             name: {
                 "chosen": arm.chosen, "grid": arm.grid, "alive": self.alive[name], "updates": arm.updates,
                 "settings": arm.settings, "curves": {m: _plain(arm.curve(m)) for m in arm.values},
-                "validation": _plain(arm.values[f"val_{self.select}"][:, :, -1].mean(1)),
+                "validation": _plain(arm.values[f"val_{self.select}"][:, :, -1].nanmean(1)),
             }
             for name, arm in self.arms.items()
         }  # fmt: skip
@@ -267,6 +265,14 @@ def heading(metric: str) -> str:
     """ "test_error" → "测试误差 %"."""
     part, _, name = metric.partition("_")
     return PARTS.get(part, part) + _NAMES.get(name, f" {name}")
+
+
+def _range(chosen: Sequence[float | str]) -> str:
+    """What was chosen, from the lowest to the highest; settings in words are those of the first seed."""
+    numbers = sorted(value for value in chosen if not isinstance(value, str))
+    if not numbers:
+        return f"{chosen[0]}，…"
+    return "–".join(f"{value:.3g}" for value in dict.fromkeys([numbers[0], numbers[-1]]))
 
 
 def _mean(values: Tensor) -> str:

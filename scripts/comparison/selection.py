@@ -1,9 +1,11 @@
-"""Choosing an arm's learning rate (or whatever its grid holds) on validation data.
+"""Choosing the learning rate (or whatever an arm's grid holds) on validation data, for each seed by itself.
 
-One value for the whole arm: that with the lowest validation metric at the end, averaged over the seeds. A choice for
-each seed would rest on one small validation set each, and what is compared would be different settings in different
-seeds. The price: the choice is shared by the seeds, so the standard error over seeds does not contain its luck;
-how little that matters is measured in tests/comparison/test_null.py.
+Why for each seed, and not one value by the mean over seeds: what is compared is the whole procedure, choice of the
+rate included, and a seed is one independent repetition of it. Then the standard error over seeds contains the luck of
+the choice (Bouthillier et al. 2021). A choice by the mean is luck that all seeds share, and the standard error cannot
+see it: two copies of one network, chosen by loss and judged by error, are then called different more often than the
+level says, and the more often the more seeds there are (`python -m bench.comparison null` measures it). As all rates
+are trained for all seeds anyway, choosing for each costs nothing.
 """
 
 from __future__ import annotations
@@ -14,21 +16,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from .errors import ComparisonError, EdgeError
 from .training import Values
 
-STEP = 2  # values added at once where the choice lies at an edge
+STEP = 2  # values added at once where a choice lies at an edge
 MORE = 8  # values added at most, on both sides together
 
 
 @dataclass
 class Choice:
-    """What a search found: the grid it ended with, the values on it, and which was chosen."""
+    """What a search found.
+
+    grid:   all values, in order, those of the widening included.
+    values: metrics, (grid, seeds, records); NaN where a seed did not need that part of a widened grid.
+    index:  the place in the grid that each seed chose, (seeds,).
+    """
 
     grid: list[float]
     values: Values
-    index: int
+    index: Tensor
 
 
 def log_grid(low: float, high: float, num: int = 5) -> list[float]:
@@ -64,62 +72,88 @@ def check_grid(name: str, argument: str, grid: Sequence[float] | None) -> list[f
 def search(
     name: str,
     argument: str,
-    train: Callable[[list[float]], Values],
-    grid: list[float],
+    train: Callable[[list[float], list[int]], Values],
+    begun: list[float],
+    seeds: Sequence[int],
     select: str,
     is_dead: Callable[[Values], bool] = lambda _: False,
     bounds: tuple[float | None, float | None] = (None, None),
 ) -> Choice:
-    """Train on the grid and choose; while the choice lies at an edge, train further values beyond it.
+    """Train on the grid and choose for each seed; where the choice lies at an edge, train that seed beyond it.
 
-    An arm that learns nothing anywhere (`is_dead`) has no best value, so no edge.
-    Raises EdgeError where the choice still lies at the edge after MORE further values.
+    train:   function of (values, places of seeds) that returns metrics (values, those seeds, records).
+    is_dead: an arm that learns nothing anywhere has no best value, so it is not refused for lying at an edge.
+    bounds:  where values end by nature; there an edge is none.
+
+    Raises EdgeError where a seed's choice is still at an edge after MORE further values.
     """
-    ratio = (grid[-1] / grid[0]) ** (1 / (len(grid) - 1))
-    begun, values = list(grid), train(grid)
-    low, high = bounds
-    while True:
-        index = choose(name, argument, grid, values, select)
-        edge = {0: "小", len(grid) - 1: "大"}.get(index)
-        natural = low if edge == "小" else high
-        if edge is None or (natural is not None and math.isclose(grid[index], natural, rel_tol=1e-6)):
-            return Choice(grid, values, index)
-        further = [grid[index] * ratio ** (i if edge == "大" else -i) for i in range(1, STEP + 1)]
-        further = [float(f"{value:.3g}") for value in further]
-        if natural is not None:
-            further = [min(v, natural) if edge == "大" else max(v, natural) for v in further]
-        further = sorted(set(further))
-        if len(grid) + len(further) > len(begun) + MORE:
-            if is_dead(values):
-                return Choice(grid, values, index)
+    ratio = (begun[-1] / begun[0]) ** (1 / (len(begun) - 1))
+    least, most = (-math.inf if bounds[0] is None else bounds[0]), (math.inf if bounds[1] is None else bounds[1])
+
+    def value(place: int) -> float:
+        """Places 0, 1, ... are those of the grid begun with; it goes on at both sides."""
+        if 0 <= place < len(begun):
+            return begun[place]
+        beyond = place if place < 0 else place - len(begun) + 1
+        return float(f"{begun[0 if place < 0 else -1] * ratio**beyond:.3g}")
+
+    tried: dict[int, Values] = {}  # by place; NaN for the seeds that did not need it
+    ranges = [(0, len(begun) - 1) for _ in seeds]  # of each seed: the first and the last place tried
+    chosen: list[int] = []
+    wanted = {tuple(range(len(begun))): list(range(len(seeds)))}  # places to try: for which seeds
+    while wanted:
+        for places, which in wanted.items():
+            found = train([value(place) for place in places], which)
+            for row, place in enumerate(places):
+                for key, values in found.items():
+                    empty = torch.full((len(seeds), values.shape[2]), math.nan, dtype=values.dtype)
+                    tried.setdefault(place, {}).setdefault(key, empty)[which] = values[row]
+        chosen = [
+            first
+            + choose(name, argument, [tried[place][select][i, -1] for place in range(first, last + 1)], seeds[i])
+            for i, (first, last) in enumerate(ranges)
+        ]
+        wanted = {}
+        for i, (first, last) in enumerate(ranges):
+            down = [place for place in range(first - STEP, first) if value(place) >= least]
+            up = [place for place in range(last + 1, last + 1 + STEP) if value(place) <= most]
+            further = down if chosen[i] == first else up if chosen[i] == last else []
+            if further:
+                wanted.setdefault(tuple(further), []).append(i)
+                ranges[i] = min(first, *further), max(last, *further)
+        if any(last - first + 1 > len(begun) + MORE for first, last in ranges):
+            if is_dead(_stack(tried)):
+                break
+            i = next(i for i, (first, last) in enumerate(ranges) if last - first + 1 > len(begun) + MORE)
+            smaller = value(chosen[i]) <= begun[0]
             raise EdgeError(
-                f"{argument}：做法「{name}」在 {_shown(grid)} 里选出 {grid[index]:.3g}，是最{edge}的一个；"
-                f"从 {_shown(begun)} 加宽了 {len(grid) - len(begun)} 个仍在边上，不能报告。"
-                f"请把 {argument} 往{edge}的方向移，或改 num_updates。"
+                f"{argument}：做法「{name}」在种子 {seeds[i]} 上选出 {value(chosen[i]):.3g}，是试过的里面"
+                f"最{'小' if smaller else '大'}的；从 {_shown(begun)} 加宽了 {len(tried) - len(begun)} 个"
+                "仍在边上，不能报告。"
+                f"请把 {argument} 往{'小' if smaller else '大'}的方向移，或改 num_updates。"
             )
-        added = train(further)
-        if edge == "小":
-            grid, values = further + grid, {key: torch.cat([added[key], values[key]]) for key in values}
-        else:
-            grid, values = grid + further, {key: torch.cat([values[key], added[key]]) for key in values}
+    order = sorted(tried)
+    return Choice([value(place) for place in order], _stack(tried), torch.tensor([order.index(p) for p in chosen]))
 
 
-def choose(name: str, argument: str, grid: Sequence[float], values: Values, select: str) -> int:
-    """The place of the lowest mean over seeds of `select` at the end.
+def choose(name: str, argument: str, scores: Sequence[Tensor | float], seed: int) -> int:
+    """The place of the lowest validation metric; of equal ones (all perfect, say) the middle one.
 
-    Where one seed is not finite, so is the mean, and the value is out. Of equal means (all perfect, say) it is the
-    middle one.
+    What is not finite is out. Raises ComparisonError where nothing is finite.
     """
-    scores = values[select][:, :, -1].mean(1)
-    scores = torch.where(scores.isfinite(), scores, torch.inf)
-    lowest = float(scores.min())
+    finite = [float(score) if math.isfinite(score) else math.inf for score in scores]
+    lowest = min(finite)
     if math.isinf(lowest):
         raise ComparisonError(
-            f"{argument}：做法「{name}」在全部取值 {_shown(grid)} 下都出现 NaN 或无穷大；"
+            f"{argument}：做法「{name}」在种子 {seed} 上，{len(finite)} 个取值全都得到 NaN 或无穷大；"
             "请给更小的学习率，检查损失函数，或写 clip=1。"
         )
-    best = [i for i, score in enumerate(scores.tolist()) if score == lowest]
+    best = [i for i, score in enumerate(finite) if score == lowest]
     return best[len(best) // 2]
+
+
+def _stack(tried: dict[int, Values]) -> Values:
+    return {key: torch.stack([tried[place][key] for place in sorted(tried)]) for key in tried[0]}
 
 
 def _shown(grid: Sequence[float]) -> str:

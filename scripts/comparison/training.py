@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -110,8 +110,10 @@ def _shuffled(job: Job, num_rows: int, source: torch.Generator) -> Iterator[Tens
         rest = rest[size:]
 
 
-def train(job: Job, lrs: Sequence[float]) -> Values:
-    """Train at each rate and seed; together where that is possible, else one by one (a note says so)."""
+def train(job: Job, lrs: Sequence[float], places: Sequence[int] | None = None) -> Values:
+    """Train at each rate and seed (or the seeds at `places`): together if possible, else one by one with a note."""
+    if places is not None:
+        job = replace(job, seeds=[job.seeds[i] for i in places], splits=[job.splits[i] for i in places])
     if job.method != "loop":
         try:
             return together(job, lrs)
