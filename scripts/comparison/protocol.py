@@ -97,8 +97,11 @@ def compare(
         results[name] = task.run(arm, defaults)
     for name, result in results.items():
         if not result.is_alive(select):
-            tried = f"试过的{result.settings.get('chosen_name', '学习率')}从 {result.grid[0]:.3g} 到 {result.grid[-1]:.3g}"
-            notes.append(f"做法「{name}」没有学到东西：训练和验证都不比猜一个常数好，或者不是有限的数（{tried}）。")
+            what = result.settings.get("chosen_name", "学习率")
+            notes.append(
+                f"做法「{name}」没有学到东西：训练和验证都不比猜一个常数好，或者不是有限的数"
+                f"（试过的{what}从 {result.grid[0]:.3g} 到 {result.grid[-1]:.3g}）。"
+            )
     settings = as_settings(
         {
             "optimizer": optimizer, "weight_decay": weight_decay, "batch_size": batch_size, "num_updates": updates,

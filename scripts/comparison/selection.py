@@ -23,6 +23,7 @@ from .training import Values
 
 STEP = 2  # values added at once where a choice lies at an edge
 MORE = 8  # values added at most, on both sides together
+PLATEAU = 0.001  # relative difference in the validation metric that is none
 
 
 @dataclass
@@ -137,9 +138,10 @@ def search(
 
 
 def choose(name: str, argument: str, scores: Sequence[Tensor | float], seed: int) -> int:
-    """The place of the lowest validation metric; of equal ones (all perfect, say) the middle one.
+    """The place of the lowest validation metric; of those equal to it within PLATEAU the middle one.
 
-    What is not finite is out. Raises ComparisonError where nothing is finite.
+    So a plateau, on which going on changes nothing, has no edge to run into: no error at all, or ridge regression
+    without any need of a penalty. What is not finite is out. Raises ComparisonError where nothing is finite.
     """
     finite = [float(score) if math.isfinite(score) else math.inf for score in scores]
     lowest = min(finite)
@@ -148,7 +150,7 @@ def choose(name: str, argument: str, scores: Sequence[Tensor | float], seed: int
             f"{argument}：做法「{name}」在种子 {seed} 上，{len(finite)} 个取值全都得到 NaN 或无穷大；"
             "请给更小的学习率，检查损失函数，或写 clip=1。"
         )
-    best = [i for i, score in enumerate(finite) if score == lowest]
+    best = [i for i, score in enumerate(finite) if score <= lowest + PLATEAU * abs(lowest)]
     return best[len(best) // 2]
 
 

@@ -9,6 +9,8 @@ Optimisers are PyTorch's own, on the stacked parameters: what they do to a numbe
 from __future__ import annotations
 
 import copy
+import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -70,15 +72,17 @@ class Job:
         arm, splits, seed = self.arm, self.splits[i], self.seeds[i]
         order = generator(seed, "batches")
         rows_of = arm.batches(splits, order) if arm.batches else _shuffled(self, len(splits.X_train), order)
-        for step, rows in zip(range(self.num_updates), rows_of, strict=False):
+        given = 0
+        for rows in itertools.islice(rows_of, self.num_updates):
             X, y = splits.X_train[rows], splits.y_train[rows]
             if arm.augment:
-                with isolated(seed, f"augment/{step}"):
+                with isolated(seed, f"augment/{given}"):
                     X = arm.augment(X)
+            given += 1
             yield X, y
-        if self.num_updates and step + 1 < self.num_updates:
+        if given < self.num_updates:
             raise ComparisonError(
-                f"batches：做法「{self.name}」只给出 {step + 1} 个批次，而要更新 {self.num_updates} 次；"
+                f"batches：做法「{self.name}」只给出 {given} 个批次，而要更新 {self.num_updates} 次；"
                 "请让它不断地给（while True）。"
             )
 
@@ -155,7 +159,7 @@ def _train_one(job: Job, i: int, lr: float) -> dict[str, list[float]]:
                 with torch.no_grad():
                     out = torch.cat([net(rows) for rows in torch.split(X, _ROWS)])
                 for name, metric in job.metrics.items():
-                    curves.setdefault(f"{part}_{name}", []).append(float(metric(out, y)))
+                    curves.setdefault(f"{part}_{name}", []).append(_value(metric, out, y))
         if step == job.num_updates:
             break
         X, y = next(batches)
@@ -308,9 +312,14 @@ class _Stack:
             )
             for name, metric in self.job.metrics.items():
                 pairs = zip(outs, self._repeat(y), strict=True)
-                values[f"{part}_{name}"] = [float(metric(out, target)) for out, target in pairs]
+                values[f"{part}_{name}"] = [_value(metric, out, target) for out, target in pairs]
         self.net.train()
         return values
+
+
+def _value(metric: Metric, out: Tensor, y: Tensor) -> float:
+    """NaN for a network that diverged: the class with the highest of scores that are NaN is no answer."""
+    return float(metric(out, y)) if bool(out.isfinite().all()) else math.nan
 
 
 def _clip(grads: Grads, length: float) -> Grads:

@@ -65,14 +65,14 @@ def test_grid_widens_only_where_and_for_whom_it_must():
 @pytest.mark.parametrize(("best", "word"), [(1e-9, "最小"), (1e9, "最大")])
 def test_what_stays_at_the_edge_is_refused(best, word):
     train, calls = valley([0.1, 0.1, best])
-    with pytest.raises(EdgeError, match=f"「一」.*种子 2.*{word}"):
+    with pytest.raises(EdgeError, match=rf"「一」.*种子 2.*{word}"):
         run(train, 3)
     assert len(GRID) + sum(len(lrs) for lrs, _ in calls[1:]) == len(GRID) + MORE
 
 
 def test_an_arm_that_learns_nowhere_is_not_refused():
     train, _ = valley([1e9] * 3)
-    assert run(train, 3, is_dead=lambda values: True).index.shape == (3,)
+    assert run(train, 3, is_dead=lambda _: True).index.shape == (3,)
 
 
 def test_a_natural_bound_is_no_edge():
@@ -85,7 +85,9 @@ def test_a_natural_bound_is_no_edge():
 def test_values_that_are_not_finite_are_out():
     assert choose("一", "lrs", [math.nan, 3.0, 2.0, math.inf, math.nan], 0) == 2
     assert choose("一", "lrs", [5.0, 1.0, 1.0, 1.0, 5.0], 0) == 2
-    with pytest.raises(ComparisonError, match="「一」在种子 7 上.*NaN.*clip"):
+    assert choose("一", "lrs", [1.0, 1.0001, 1.0002, 1.0003, 5.0], 0) == 2
+    assert choose("一", "lrs", [1.0, 1.1, 1.2, 1.3, 5.0], 0) == 0
+    with pytest.raises(ComparisonError, match=r"「一」在种子 7 上.*NaN.*clip"):
         choose("一", "lrs", [math.nan, math.inf], 7)
 
 
