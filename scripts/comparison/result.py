@@ -145,11 +145,12 @@ class ArmResult:
 
 
 def at_chance(values: Tensor, chance: Tensor | None) -> bool:
-    """Not better than a constant prediction by more than two standard errors over the seeds, both (seeds,)."""
+    """Not better than a constant prediction by more than chance (t over the seeds, one-sided, at LEVEL)."""
     if chance is None:
         return False
     gain = chance - values
-    return not bool(gain.mean() > 2 * gain.std() / math.sqrt(len(gain)) and gain.mean() > 1e-9)
+    least = float(student_t.ppf(1 - LEVEL, len(gain) - 1)) * gain.std() / math.sqrt(len(gain))
+    return not bool(gain.mean() > least and gain.mean() > 1e-9)
 
 
 @dataclass(frozen=True)

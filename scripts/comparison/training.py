@@ -34,7 +34,7 @@ _ELEMENTWISE = {
     torch.optim.ASGD,
 }  # fmt: skip
 _FUSED = {torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad}
-_ROWS = 500  # evaluated at once
+_ROWS = 128  # of each network evaluated at once: little memory, and it stays in the cache
 
 
 class NotTogether(Exception):  # noqa: N818

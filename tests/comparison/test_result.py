@@ -1,4 +1,5 @@
 """What a result tells: numbers, tables, a record; estimators and studies through the same door."""
+# ruff: noqa: N803
 
 from __future__ import annotations
 
