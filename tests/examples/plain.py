@@ -11,13 +11,15 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
-import signal
 import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from engine.common import cores
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
 _HEAVY = ["torch", "torch._dynamo", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "sklearn.svm", "optuna"]
@@ -40,7 +42,7 @@ def main(folder: Path, scripts: list[Path]) -> None:
     gc.freeze()  # or the first full collection of each copies all that is shared
     running: dict[int, int] = {}
     for number, script in enumerate(scripts):
-        if len(running) == os.cpu_count():
+        if len(running) == cores():
             _write_next(running, folder)
         home = folder / str(number)
         home.mkdir()
@@ -64,7 +66,8 @@ def _write_next(running: dict[int, int], folder: Path) -> None:
 
 
 def _run(script: Path, folder: Path) -> NoReturn:
-    signal.alarm(_SECONDS)  # ends a hang, and so fails it
+    # Ends what computes for ever, and so fails it; the engine, which ran it before, has found what sleeps for ever.
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     os.nice(10)
     os.chdir(folder)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):

@@ -55,7 +55,7 @@ class Server:
         path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100  # a Path would follow links
         with ExitStack() as stack:
             folder = stack.enter_context(temporary_folder())
-            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # to be read after the end
             self._control, theirs = socket.socketpair()
             stack.callback(self._control.close)
             with theirs:
