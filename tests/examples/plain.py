@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import runpy
+import signal
 import sys
 import traceback
 from dataclasses import dataclass
@@ -66,8 +67,9 @@ def _write_next(running: dict[int, int], folder: Path) -> None:
 
 
 def _run(script: Path, folder: Path) -> NoReturn:
-    # Ends what computes for ever, and so fails it; the engine, which ran it before, has found what sleeps for ever.
+    # What computes for ever is ended, and so fails; what only waits, after what is for ever on any machine.
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    signal.alarm(20 * _SECONDS)
     os.nice(10)
     os.chdir(folder)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
