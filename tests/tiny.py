@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.build import Result, build
@@ -57,6 +58,14 @@ claims:
 
 --8<-- "04-a/sum/foot.md"
 """
+
+
+def until(condition: Callable[[], object], interval: float = 0.02) -> None:
+    """Wait for something that comes by itself, however busy the machine is."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(interval)
 
 
 class Tiny:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.tiny import PATIENCE
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -82,6 +83,7 @@ class Visit:
     """What the last search took, from the key to the results on the page."""
 
     def __post_init__(self) -> None:
+        self.context.set_default_timeout(PATIENCE * 1000)
         self.page.on("request", self._request)
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

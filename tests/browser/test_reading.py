@@ -28,9 +28,8 @@ def test_dark_changes_page_and_figures(visit: Visit) -> None:
     light = page.evaluate(colours)
     page.locator("label[title='切换到深色']").click()
     page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
-    page.wait_for_timeout(400)  # colours fade
-    dark = page.evaluate(colours)
-    assert all(a != b for a, b in zip(light, dark, strict=True))
+    # Colours fade.
+    page.wait_for_function(f"light => ({colours})().every((colour, i) => colour !== light[i])", arg=light)
     visit.open("index.html")
     assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"  # it is remembered
 
@@ -46,11 +45,10 @@ def test_the_system_preference_is_honoured(browser: Browser, served: str) -> Non
 def test_evidence_is_one_click_away(visit: Visit) -> None:
     page = visit.open(RESHAPE)
     page.locator(".qa-evidence", has_text="storage").first.click()
-    page.wait_for_timeout(300)
-    assert page.url.endswith("#cell-storage")
-    box = page.locator("#cell-storage").bounding_box()
-    assert box
-    assert 0 <= box["y"] < 300
+    page.wait_for_url("**#cell-storage")
+    page.wait_for_function(
+        "() => { const y = document.getElementById('cell-storage').getBoundingClientRect().top; return 0 <= y && y < 300 }"
+    )
 
 
 def test_downloads_and_navigation(visit: Visit) -> None:
@@ -93,7 +91,7 @@ def test_nothing_moves_while_loading(browser: Browser, served: str) -> None:
         ".observe({type: 'layout-shift', buffered: true})"
     )
     page.goto(f"{served}/{RESHAPE}", wait_until="load")
-    page.wait_for_timeout(1000)
+    page.wait_for_load_state("networkidle")
     assert page.evaluate("window.shift") == 0
     context.close()
 

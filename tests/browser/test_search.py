@@ -122,7 +122,7 @@ def test_the_index_is_loaded_when_it_is_needed(visit: Visit) -> None:
     page.on("request", lambda request: requests.append(request.url))
     visit.open("index.html")
     page.click(".md-search__input")
-    page.wait_for_timeout(500)
+    page.wait_for_load_state("networkidle")
     assert not [url for url in requests if url.endswith("search/index.js")]
     visit.search("view")
     visit.search("reshape")

@@ -16,7 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.tiny import EXAMPLE, Tiny
+from tests.tiny import EXAMPLE, PATIENCE, Tiny
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"NO_MKDOCS_2_WARNING": "1"}
@@ -54,7 +54,7 @@ def mkdocs(
         env=os.environ | QUIET | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 
@@ -96,7 +96,7 @@ def hook(tiny: Tiny, code: str) -> None:
         "waiting.py",
         f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nfrom mkdocs_site import prerender, remember\n"
         "def on_pre_page(*_, **__):\n"
-        "    while [reader.poll(30) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
+        f"    while [reader.poll({PATIENCE}) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
         f"        pass\n{code}\n",
     )
 
@@ -257,13 +257,13 @@ class Server:
         return self.get("04-a/sum.html")
 
     def get(self, name: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=PATIENCE) as answer:
             text: str = answer.read().decode()
             return text
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.time() + seconds
-        while time.time() < deadline:
+    def wait(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             assert self.process.poll() is None, self.said()
             if condition():
                 return
@@ -291,7 +291,7 @@ def server(tiny: Tiny, tmp_path: Path) -> Iterator[Server]:
     server = Server(tiny, tmp_path / "log")
     yield server
     server.process.send_signal(signal.SIGINT)
-    server.process.wait(timeout=30)
+    server.process.wait(PATIENCE)
 
 
 def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: Tiny, server: Server) -> None:

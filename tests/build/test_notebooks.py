@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.build.test_mkdocs import mkdocs, tiny  # noqa: F401
-from tests.tiny import Tiny
+from tests.tiny import PATIENCE, Tiny
 
 LAB = """# ---
 # title: 加法实验
@@ -95,6 +95,6 @@ def test_what_a_reader_downloads_runs(tiny: Tiny, page: str, tmp_path: Path) -> 
 
     copy = tmp_path / "adding.py"
     copy.write_bytes((tiny.root / "site/downloads/labs/adding.py").read_bytes())
-    done = subprocess.run([sys.executable, str(copy)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, str(copy)], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("<script>")

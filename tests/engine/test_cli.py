@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.tiny import Tiny
+from tests.tiny import PATIENCE, Tiny
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -93,7 +93,7 @@ def test_two_builds_at_once(tiny: Tiny) -> None:
     pair = [
         subprocess.Popen(command, cwd=tiny.root, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    outputs = sorted(process.communicate(timeout=60)[0] for process in pair)
+    outputs = sorted(process.communicate(timeout=PATIENCE)[0] for process in pair)
     assert [process.returncode for process in pair] == [0, 0]
     assert "执行了 0 个实验，1 个取自缓存" in outputs[0]  # the second waited, and found all done
     assert "执行了 1 个实验，0 个取自缓存" in outputs[1]
@@ -132,7 +132,7 @@ def test_a_progress_bar_on_a_terminal(tiny: Tiny) -> None:
         if not chunk:
             break
         shown += chunk
-    process.wait(timeout=60)
+    process.wait(PATIENCE)
     assert "━".encode() in shown
     assert b"/4" in shown
 

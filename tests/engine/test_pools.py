@@ -6,14 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.tiny import Tiny
+from tests.tiny import Tiny, until
 
 
 def some(tiny: Tiny) -> None:
@@ -54,8 +53,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             command = [scripts / "dask", *arguments]
             process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(_end, process)
-        while not address_file.exists() or "address" not in address_file.read_text():
-            time.sleep(0.1)
+        until(lambda: address_file.exists() and "address" in address_file.read_text())
         yield re.findall(r"tcp://[\d.:]+", address_file.read_text())[0]
 
 
@@ -63,7 +61,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     family = [process, *psutil.Process(process.pid).children(recursive=True)]
     process.terminate()
     try:
-        process.wait(timeout=20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         for member in family:
             member.kill()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import weakref
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from tests.tiny import EXAMPLE, Tiny
+from tests.tiny import EXAMPLE, PATIENCE, Tiny, until
 
 from engine.experiments import parse_experiment
 from engine.results.svg import clean_svg
@@ -123,7 +122,9 @@ def test_runs_in_a_folder_of_its_own_with_its_own_name(tiny: Tiny) -> None:
     assert found is None
     assert "__main__ lone.py def f(): return 1" in tiny.fragment("a")
     for folder in (tiny.root, Path(tempfile.gettempdir())):
-        assert not list(folder.glob("*/left-behind.txt")) + list(folder.glob("engine-*/**/left-behind.txt"))
+        assert not list(folder.glob("*/left-behind.txt")) + list(
+            folder.glob("executable-qa-engine-*/**/left-behind.txt")
+        )
 
 
 def test_an_experiment_may_start_processes_as_under_plain_python(tiny: Tiny) -> None:
@@ -279,7 +280,8 @@ def test_a_figure_that_is_too_heavy_is_refused(tiny: Tiny) -> None:
 
 def test_interrupted_keeps_what_is_finished_and_leaves_no_process(tiny: Tiny) -> None:
     tiny.example("# %% a\nprint(1)\n", "a-quick")
-    tiny.example("# %% a\nimport time\ntime.sleep(60)\n", "b-slow")
+    here = tiny.root / "here"
+    tiny.example(f"# %% a\nimport time\nopen({str(here)!r}, 'w')\ntime.sleep(10**6)\n", "b-slow")
     process = subprocess.Popen(
         [sys.executable, "-m", "engine", "run", "--jobs", "1"],
         cwd=tiny.root,
@@ -288,18 +290,15 @@ def test_interrupted_keeps_what_is_finished_and_leaves_no_process(tiny: Tiny) ->
         start_new_session=True,
         text=True,
     )
-    deadline = time.time() + 60
-    while not tiny.entries() and time.time() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)  # into the slow one
+    until(lambda: tiny.entries() and here.exists())
     children = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "已中断" in errors
     assert len(tiny.entries()) == 1
     assert children
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, PATIENCE)
     assert not alive
     assert not list(tiny.root.rglob(".writing-*"))
     assert tiny.problems(only=[tiny.root / "examples/04-a/a-quick.py"]) == ()

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import signal
 import sys
@@ -18,6 +19,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from engine.common import cores
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
 _HEAVY = ["torch", "torch._dynamo", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "sklearn.svm", "optuna"]
@@ -40,7 +43,7 @@ def main(folder: Path, scripts: list[Path]) -> None:
     gc.freeze()  # or the first full collection of each copies all that is shared
     running: dict[int, int] = {}
     for number, script in enumerate(scripts):
-        if len(running) == os.cpu_count():
+        if len(running) == cores():
             _write_next(running, folder)
         home = folder / str(number)
         home.mkdir()
@@ -64,7 +67,9 @@ def _write_next(running: dict[int, int], folder: Path) -> None:
 
 
 def _run(script: Path, folder: Path) -> NoReturn:
-    signal.alarm(_SECONDS)  # ends a hang, and so fails it
+    # What computes for ever is ended, and so fails; what only waits, after what is for ever on any machine.
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    signal.alarm(20 * _SECONDS)
     os.nice(10)
     os.chdir(folder)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.examples.plain import Done
+from tests.tiny import PATIENCE
 
 from engine.build import build
 from engine.common import load_project
@@ -55,7 +56,7 @@ def test_on_a_command_line_of_its_own(name: str, tmp_path: Path) -> None:
         env=environment | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
     )
     check_run(experiment, Done(done.returncode, done.stdout, done.stderr))
 
@@ -70,7 +71,7 @@ def test_a_downloaded_notebook_runs_in_jupyter(tmp_path: Path) -> None:
     notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
     shown = [cell.source for cell in notebook.cells]
     nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        notebook, timeout=int(PATIENCE), kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     ).execute()
     assert [cell.source for cell in notebook.cells] == shown
     printed = {

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from engine.common import Problem, UsageError
 
@@ -26,19 +27,28 @@ def temporary_folder() -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder, mark = _marked_folder()
     try:
-        # Not inherited by what is executed; whoever forks us must not keep it open for longer than we live.
-        with (folder / f"{_MARK}.new").open("wb") as mark:
-            with contextlib.suppress(OSError):  # a file system without locks: then nobody takes the folder for left
-                fcntl.flock(mark, fcntl.LOCK_EX)
-            mark.write(_WORDS)
-            mark.flush()
-            # Whoever sees the mark sees it locked.
-            (folder / f"{_MARK}.new").rename(folder / _MARK)
-            yield folder
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        mark.close()
+
+
+def _marked_folder() -> tuple[Path, IO[bytes]]:
+    """Make a folder; return it with its mark, which is locked for as long as it is open."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        try:
+            mark = (folder / _MARK).open("xb", buffering=0)
+        except FileNotFoundError:  # another build took it for left, being empty
+            continue
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody takes the folder for left
+            fcntl.flock(mark, fcntl.LOCK_EX)
+        mark.write(_WORDS)
+        if (folder / _MARK).exists():  # as above, before it was locked
+            return folder, mark
+        mark.close()
 
 
 def remove_leftovers() -> None:
@@ -58,9 +68,12 @@ def _remove_if_left(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # if it is empty: its build came no further
+        return
     with os.fdopen(os.open(folder / _MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as mark:
-        if mark.read(len(_WORDS) + 1) == _WORDS:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if mark.read(len(_WORDS) + 1) in (_WORDS, b"") and stat.S_ISREG(os.fstat(mark.fileno()).st_mode):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -56,7 +56,7 @@ class Server:
         self._lock = threading.Lock()
         with ExitStack() as stack:
             folder = stack.enter_context(temporary_folder())
-            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # to be read after the end
             self._control, theirs = socket.socketpair()
             stack.callback(self._control.close)
             with theirs:
