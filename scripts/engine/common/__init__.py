@@ -1,4 +1,4 @@
-"""What all rooms share: the project's folders and settings, errors, files and the list of them, Markdown, progress, memory."""
+"""What all rooms share: folders and settings, errors, files and the list of them, Markdown, progress, memory."""
 
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import remove_unfinished, write_atomically, write_if_changed
