@@ -1,4 +1,4 @@
-"""What all rooms share: the project's folders and settings, errors, files, pieces of Markdown, progress, memory."""
+"""What all rooms share: folders and settings, errors, files and the list of them, Markdown, progress, memory."""
 
 from engine.common.body import check_body, check_text
 from engine.common.entries import read_entries

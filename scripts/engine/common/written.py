@@ -141,7 +141,9 @@ class Written:
         if not path.is_symlink() and _digest(path) in known:
             return True
         if known:
-            self._problem(path, "引擎写的这个文件后来被改过，没有覆盖它", f"改动要写在它的来源里；{hint}")
+            listed = self._name(self._project.written)
+            many = f"许多文件都这样（例如用旧版本构建过），就删掉 {listed}：旧文件会移到 build/replaced/"
+            self._problem(path, "引擎写的这个文件后来被改过，没有覆盖它", f"{hint}\n{many}")
         elif self._manifest.complete or path.is_symlink() or self._behind_link(path):
             self._problem(path, "这里要写一个生成的文件，而现有的不是引擎写的，没有覆盖它", hint)
         else:
