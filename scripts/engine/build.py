@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.common import EngineError, Memo, Problem, Project, Reporter, disk_errors, remove_unfinished
+from engine.common import (
+    EngineError,
+    Memo,
+    Problem,
+    Project,
+    Reporter,
+    disk_errors,
+    one_at_a_time,
+    remove_unfinished,
+)
 from engine.experiments import read_experiments, read_labs, select
 from engine.pages import write_pages
 from engine.results import Results
@@ -60,7 +68,7 @@ def build(
     """
     reporter = reporter or Reporter()
     problems: list[Problem] = []
-    with _one_at_a_time(project, reporter):
+    with one_at_a_time(project, reporter.log), reporter:
         remove_unfinished(project)
         results = Results(project, reporter, problems)
         paths = select(project, only, shard)
@@ -92,31 +100,6 @@ def build(
     if problems:
         raise EngineError(sorted(problems, key=lambda problem: (problem.path, problem.line or 0)))
     return Result(tuple(e.id for e in missing), cached)
-
-
-def warm_up(project: Project) -> None:
-    """Start, in the background, the process that experiments are forked from, with the libraries they import."""
-    start_server(select(project, (), None))
-
-
-@contextlib.contextmanager
-def _one_at_a_time(project: Project, reporter: Reporter) -> Iterator[None]:
-    """Wait for another build of the same checkout: what it executes need not be executed twice."""
-    path = project.cache.parent / "lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError:  # a read-only checkout can still be rendered elsewhere, and two builds never harm each other
-        yield
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reporter.log("另一个构建正在进行，等它结束……")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with reporter:
-            yield
 
 
 def _remove_stale(project: Project, written: set[str]) -> None:

@@ -128,11 +128,17 @@ class _Tooltips(Treeprocessor):
 
 
 class TooltipsExtension(Extension):
-    """Python-Markdown extension without options: the glossary is the project's own."""
+    """Python-Markdown extension: the glossary is the project's own."""
+
+    def __init__(self, **options: Any) -> None:
+        """Accept ``root``, the project's folder; by default the project that the current folder is in."""
+        self.config = {"root": ["", "The project's folder"]}
+        super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Register after inline patterns (20) and formulas (15), before headings are given their ids (5)."""
-        md.treeprocessors.register(_Tooltips(md, find_root(Path.cwd())), "tooltips", 12)
+        root = Path(self.getConfig("root") or find_root(Path.cwd()))
+        md.treeprocessors.register(_Tooltips(md, root), "tooltips", 12)
 
 
 def makeExtension(**options: Any) -> TooltipsExtension:  # noqa: N802

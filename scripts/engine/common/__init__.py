@@ -2,6 +2,7 @@
 
 from engine.common.errors import EngineError, ExperimentError, PageError, Problem, RunError, UsageError
 from engine.common.files import disk_errors, remove_unfinished, write_all, write_atomically, write_if_changed
+from engine.common.lock import one_at_a_time
 from engine.common.markdown import YAML_LOADER, check_formulas, front_matter, suggest, without_code
 from engine.common.markup import table, text, wrapped
 from engine.common.memo import Memo
@@ -25,6 +26,7 @@ __all__ = [
     "find_root",
     "front_matter",
     "load_project",
+    "one_at_a_time",
     "remove_unfinished",
     "suggest",
     "table",

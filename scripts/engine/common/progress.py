@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class Reporter:
     """Writes to one stream; use it as a context manager around the runs."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """Write to `stream`, by default stderr, so that stdout stays free for results."""
+    def __init__(self, stream: TextIO | None = None, *, bar: bool = True) -> None:
+        """Write to `stream`, by default stderr, so that stdout stays free for results; lines only without `bar`."""
+        self._bar = bar
         self._console = Console(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._total = self._done = 0
@@ -25,7 +26,7 @@ class Reporter:
         if total == 0:
             return
         self.log(f"执行 {total} 个实验" + (f"（另有 {cached} 个取自缓存）" if cached else ""))
-        if self._console.is_terminal:
+        if self._bar and self._console.is_terminal:
             columns = (
                 BarColumn(),
                 MofNCompleteColumn(),

@@ -3,6 +3,7 @@
 from engine.results.cache import Cache, Notebook, digest_of_file
 from engine.results.durations import read_durations, write_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
+from engine.results.pending import pending_facts, pending_files
 from engine.results.render import cell_fragment, cell_outputs_text, download_links, duration, plain, versions
 from engine.results.results import Results
 from engine.results.thumbnail import thumbnail
@@ -20,6 +21,8 @@ __all__ = [
     "duration",
     "facts_of",
     "notebook_of",
+    "pending_facts",
+    "pending_files",
     "plain",
     "read_durations",
     "thumbnail",

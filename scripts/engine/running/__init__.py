@@ -1,5 +1,6 @@
 """Second room: running experiments, each in a fresh process, and collecting what they give."""
 
+from engine.running.background import Background
 from engine.running.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
 from engine.running.pools import LocalPool, Pool, run_all
 from engine.running.remote import RemotePool
@@ -11,6 +12,7 @@ __all__ = [
     "CYCLE",
     "FOREGROUND",
     "GRID",
+    "Background",
     "CellRun",
     "Failure",
     "LocalPool",
