@@ -86,7 +86,7 @@ class Serving:
                 uri = path.relative_to(docs).as_posix()
                 if existing := files.get_file_from_path(uri):
                     files.remove(existing)
-                files.append(File.generated(config, uri, abs_src_path=str(path)))
+                files.append(File(uri, str(docs), config.site_dir, config.use_directory_urls))
 
     def with_notices(self, markdown: str, page: Any) -> str:
         """Return a page's Markdown with what is wrong with it under its title; on the home page also the rest."""

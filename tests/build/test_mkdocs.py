@@ -2,60 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from tests.build.sites import ROOT, Server, files, mkdocs
 from tests.tiny import EXAMPLE, Tiny
-
-ROOT = Path(__file__).parents[2]
-QUIET = {"NO_MKDOCS_2_WARNING": "1"}
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Tiny:
-    """A tiny project with the settings of the site's own mkdocs.yml, its navigation apart."""
-    tiny = Tiny(tmp_path / "project")
-    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
-    settings = re.sub(r"^nav:\n(?:[ ]+.*\n|\n)*", "", settings, flags=re.MULTILINE)
-    settings = settings.replace("scripts/", f"{ROOT}/scripts/")
-    tiny.write("mkdocs.yml", settings)
-    tiny.write("docs/index.md", "# 首页\n\n[一个问题](04-a/sum.md)，公式 $x^2$。\n")
-    tiny.write("docs/tags.md", "# 标签\n\n<!-- material/tags -->\n")
-    tiny.example(
-        EXAMPLE.replace(
-            "# %% error",
-            '# %% plot caption="一条线。"\nimport matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\n'
-            "ax.plot([1, 2])\nax.set(title='线')\n\n# %% error",
-        )
-    )
-    tiny.page(('--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'))
-    shutil.copytree(ROOT / "docs/assets", tiny.root / "docs/assets")
-    return tiny
-
-
-def mkdocs(tiny: Tiny, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mkdocs", *arguments],
-        cwd=tiny.root,
-        env=os.environ | QUIET | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
@@ -157,63 +110,6 @@ def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
     html = (tiny.root / "site/04-a/sum.html").read_text("utf-8")
     assert "&lt;/div&gt;&lt;script&gt;document.title = 1&lt;/script&gt;&lt;/pre&gt;" in html
     assert "<script>document.title" not in html
-
-
-class Server:
-    """``mkdocs serve`` of a tiny project, and what it said."""
-
-    def __init__(self, tiny: Tiny, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.log = log
-        command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", self.address]
-        with log.open("w") as file:
-            self.process = subprocess.Popen(command, cwd=tiny.root, env=os.environ | QUIET, stderr=file, stdout=file)
-        self.wait(lambda: "Serving on" in self.said())
-
-    def said(self) -> str:
-        return self.log.read_text("utf-8")
-
-    def page(self) -> str:
-        return self.get("04-a/sum.html")
-
-    def get(self, name: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.time() + seconds
-        while time.time() < deadline:
-            assert self.process.poll() is None, self.said()
-            if condition():
-                return
-            time.sleep(0.1)
-        pytest.fail(self.said())
-
-
-@pytest.fixture
-def server(tiny: Tiny, tmp_path: Path) -> Iterator[Server]:
-    tiny.example("# %% a\nprint('另一个')\nx = 1 + 1\nassert x == 2\n", "other")
-    tiny.page(
-        ("qa: 04-1", "qa: 04-2"),
-        ("evidence: sum", "evidence: a"),
-        ("04-a/sum/", "04-a/other/"),
-        ("/sum.md", "/a.md"),
-        ('--8<-- "04-a/other/error.md"', ""),
-        name="other",
-    )
-    plot = tiny.root / "docs/04-a/sum.md"
-    tiny.page()
-    text = plot.read_text("utf-8").replace(
-        '--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'
-    )
-    plot.write_text(text, "utf-8")
-    server = Server(tiny, tmp_path / "log")
-    yield server
-    server.process.send_signal(signal.SIGINT)
-    server.process.wait(timeout=30)
 
 
 def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: Tiny, server: Server) -> None:
