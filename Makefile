@@ -2,14 +2,15 @@
 # 依赖的版本都钉在 constraints.txt 里；安装只在它或 pyproject.toml 变了以后才重做。
 
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: serve site run test bench clean help
 
-serve: $(VENV)/.installed  ## 安装、执行没有缓存的实验、打开 http://127.0.0.1:8000
-	$(BIN)/mkdocs serve --livereload
+serve: $(VENV)/.installed  ## 安装，打开 http://127.0.0.1:8000，同时执行没有缓存的实验；换端口：make serve PORT=8001
+	$(BIN)/mkdocs serve --livereload --dev-addr 127.0.0.1:$(PORT)
 
 site: $(VENV)/.installed  ## 构建整个站点到 site/；从磁盘打开 site/index.html 就能看
 	$(BIN)/mkdocs build --strict

@@ -20,9 +20,10 @@ from engine.cli import describe
 from engine.common import EngineError, load_project
 from mkdocs_site import mathfont, notebook_pages, patches, prerender
 from mkdocs_site.exchange import Exchange, ShowSite
+from mkdocs_site.live import check_port, is_made
 from mkdocs_site.remember import MEMORY, RememberingTemplate, TemplateCache, install
 from mkdocs_site.searchindex import write_search_index
-from mkdocs_site.serving import Serving, check_port, is_made
+from mkdocs_site.serving import Serving
 
 # What Pygments marks and the theme draws like any other text, or nearly so: names, spaces, punctuation, operators.
 _UNCOLOURED = re.compile(r'<span class="[nwpo]">([^<]*)</span>')
@@ -159,10 +160,10 @@ def on_build_error(**_: Any) -> None:
         _Run.serving.shown()
 
 
-def on_serve(server: Any, **_: Any) -> Any:
+def on_serve(server: Any, config: Any, **_: Any) -> Any:
     """Execute, now that there is a server, what the first build missed."""
     if _Run.serving:
-        _Run.serving.attend(server)
+        _Run.serving.attend(server, config)
     return server
 
 

@@ -26,7 +26,7 @@ def mkdocs(tiny: Tiny, *arguments: str, **environment: str) -> subprocess.Comple
         env=os.environ | QUIET | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
     )
 
 
@@ -37,12 +37,12 @@ def files(folder: Path) -> dict[str, bytes]:
 class Server:
     """``mkdocs serve`` of a tiny project, and what it said."""
 
-    def __init__(self, tiny: Tiny, log: Path) -> None:
+    def __init__(self, tiny: Tiny, log: Path, *options: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         self.log = log
-        command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", self.address]
+        command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", self.address, *options]
         with log.open("w") as file:
             self.process = subprocess.Popen(command, cwd=tiny.root, env=os.environ | QUIET, stderr=file, stdout=file)
         self.wait(lambda: "Serving on" in self.said())
@@ -50,7 +50,7 @@ class Server:
     def stop(self) -> None:
         """End it as Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def said(self) -> str:
         return self.log.read_text("utf-8")
@@ -59,11 +59,11 @@ class Server:
         return self.get("04-a/sum.html")
 
     def get(self, name: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=60) as answer:
             text: str = answer.read().decode()
             return text
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.time() + seconds
         while time.time() < deadline:
             assert self.process.poll() is None, self.said()

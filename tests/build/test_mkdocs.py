@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from tests.build.sites import ROOT, Server, files, mkdocs
+from tests.build.sites import QUIET, ROOT, Server, files, mkdocs
 from tests.tiny import EXAMPLE, Tiny
 
 
@@ -101,6 +104,25 @@ def test_an_unknown_cell_fails_the_build_naming_page_and_line(tiny: Tiny) -> Non
     done = mkdocs(tiny, "build")
     assert done.returncode != 0
     assert f"docs/04-a/sum.md:{line}: 04-a/sum.py 里没有单元“plt”" in done.stderr
+
+
+def test_it_builds_from_wherever_it_is_started(tiny: Tiny, tmp_path: Path) -> None:
+    tiny.write("docs/glossary.yml", "- { term: 公式, en: formula, means: 用记号写的话。 }\n")
+    here = mkdocs(tiny, "build", "--strict", "--site-dir", str(tmp_path / "here"))
+    assert here.returncode == 0, here.stderr
+    assert 'class="qa-term"' in (tmp_path / "here/index.html").read_text("utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(tiny.root / "mkdocs.yml")],
+        cwd=tmp_path / "elsewhere",
+        env=os.environ | QUIET,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert files(tiny.root / "site") == files(tmp_path / "here")
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
