@@ -109,6 +109,7 @@ class Preview:
         self._project: Project | None = None
         self._labs: Mapping[str, Lab] = {}
         self._wanted: set[str] = set()
+        self._total = 0
         self._looked_at = ""
         self._news = self._drafting = False
         self._began = self._rest_until = 0.0
@@ -131,6 +132,13 @@ class Preview:
             self._looked_at = id_
         self._background.prefer(id_)
 
+    @property
+    def progress(self) -> str:
+        """How far the experiments are; empty when none is waited for."""
+        with self._state:
+            left = len(self._wanted)
+        return f"全部 {self._total} 个实验，执行完了 {self._total - left} 个" if left else ""
+
     def draft(self, patience: float = 0.0) -> Draft:
         """Bring everything up to date that can be, and have the rest executed.
 
@@ -150,6 +158,7 @@ class Preview:
         memo.save(forget=True)
         labs = read_labs(project, experiments, problems)
         missing = {keys[e.id]: e for e in results.take_cached(experiments, keys, labs, force=False)}
+        self._total = len(experiments)
         self._want(project, labs, missing, len(results.facts))
         if self._background.is_started and len(missing) <= self._background.jobs:
             with self._state:
@@ -164,10 +173,9 @@ class Preview:
         with disk_errors(project, problems):
             ran = [lab for lab in labs.values() if lab.id in facts]
             written = write_pages(made, experiments, ran, facts, problems, whole=True)
-            note = f"（全部 {len(experiments)} 个实验，执行完了 {len(experiments) - len(waiting)} 个）"
             for experiment in missing.values():
                 if not facts[experiment.id].passed:
-                    text = _WAITING + note if experiment.id in waiting else _FAILED
+                    text = _WAITING if experiment.id in waiting else _FAILED
                     files = pending_files(made, experiment, labs.get(experiment.id), facts[experiment.id], text)
                     written.update(_write(files))
             _remove_others(self._folder, written | {str(self._folder / "ledger.json")})
@@ -272,9 +280,11 @@ def _by_page(problems: Iterable[Problem], pages: set[str]) -> dict[str, tuple[Pr
 
 
 def _write(files: Iterable[tuple[Path, str]]) -> Iterator[str]:
+    """Write files where nobody else reads, without waiting for the disk; yield their paths."""
     for path, content in files:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, "utf-8")
+        if not path.is_file() or path.read_text("utf-8") != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, "utf-8")
         yield str(path)
 
 

@@ -31,6 +31,12 @@ _BANNER = (
     "position:fixed;inset:0 0 auto;z-index:99;margin:0;padding:1rem;max-height:60vh;overflow:auto;"
     "white-space:pre-wrap;background:#b3261e;color:#fff"
 )
+_PROGRESS = "/qa-progress"
+_FILL = (
+    f'<script>!function fill(){{fetch("{_PROGRESS}").then(answer=>answer.text()).then(text=>{{'
+    'for(const place of document.querySelectorAll(".qa-progress"))place.textContent=text;'
+    "setTimeout(fill,2000)})}()</script>"
+)
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -38,9 +44,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Live:
     """What stands between MkDocs' server, its builds and the browsers."""
 
-    def __init__(self, server: Any, look_at: Callable[[str], None]) -> None:
-        """Attend to `server`; `look_at` is told the id of each page that is asked for."""
-        self._server, self._look_at = server, look_at
+    def __init__(self, server: Any, look_at: Callable[[str], None], progress: Callable[[], str]) -> None:
+        """Attend to `server`; `look_at` is told the id of each page that is asked for, `progress` is shown on them."""
+        self._server, self._look_at, self._progress = server, look_at, progress
         self._site = Path(server.root)
         self._results = self._site / _RESULTS
         self._results.write_text("")
@@ -86,10 +92,12 @@ class Live:
             if page in self._changed and hasattr(self._server, "_wanted_epoch"):
                 start_response("200 OK", [("Content-Type", "text/plain")])
                 return [str(self._wait_for_change(page, int(poll[1]))).encode()]
+        elif path == _PROGRESS:
+            start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+            return [self._progress().encode()]
         elif (page := _page_at(path)).endswith(".html"):
             self._look_at(page.removesuffix(".html"))
-            if self._errors.failed:
-                return self._with_banner(environ, start_response)
+            return self._with_more(environ, start_response)
         return self._answer(environ, start_response)
 
     def _wait_for_change(self, page: str, epoch: int) -> int:
@@ -102,14 +110,17 @@ class Live:
             self._changes.wait_for(lambda: changed() > epoch, timeout=_PATIENCE)
             return changed()
 
-    def _with_banner(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _with_more(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer with a page, and on it how far the experiments are, and why the last build failed."""
         started: list[Any] = []
         body = b"".join(self._answer(environ, lambda *start: started.append(start)))
         status, headers, *rest = started[-1]
         before, found, after = body.rpartition(b"</body>")
-        banner = f'<pre style="{_BANNER}">{html.escape(self._errors.failed)}</pre>'.encode()
+        more = _FILL if b"qa-progress" in body else ""
+        if self._errors.failed:
+            more += f'<pre style="{_BANNER}">{html.escape(self._errors.failed)}</pre>'
         start_response(status, [header for header in headers if header[0] != "Content-Length"], *rest)
-        return [before, banner, found, after]
+        return [before, more.encode(), found, after]
 
 
 class _Errors(logging.Handler):

@@ -37,7 +37,7 @@ class Serving:
         self._tell: Callable[[], None] = lambda: None
         self._preview = Preview(root, self.folder, lambda: self._tell())
         self._draft = Draft()
-        self._said = ""
+        self._said: tuple[Problem, ...] = ()
         self._installed = False
 
     @property
@@ -64,10 +64,10 @@ class Serving:
     def draft(self) -> None:
         """Make ready what can be shown."""
         self._draft = self._preview.draft(_PATIENCE)
-        said = describe(EngineError(self._draft.problems)) if self._draft.problems else ""
-        if said and said != self._said:
-            logging.getLogger("mkdocs.hooks").error(f"\n{said}")
-        self._said = said
+        problems = self._draft.problems
+        if new := [problem for problem in problems if problem not in self._said]:
+            logging.getLogger("mkdocs.hooks").error(f"\n{describe(EngineError(new))}")
+        self._said = problems
 
     def shown(self) -> None:
         """Note that what was made ready is built."""
@@ -113,7 +113,7 @@ class Serving:
 
     def attend(self, server: Any, config: Any) -> None:
         """Run what is missing, now that there is a server to show it."""
-        self._tell = Live(server, self._preview.look_at).changed
+        self._tell = Live(server, self._preview.look_at, lambda: self._preview.progress).changed
         for path in (self._root / "pyproject.toml", self._root / "examples", config.theme.custom_dir):
             if path:
                 server.watch(str(path))

@@ -63,6 +63,16 @@ class Server:
             text: str = answer.read().decode()
             return text
 
+    def poll(self, page: str, epoch: str) -> str:
+        """Ask, as the page's script does, until there is something newer than `epoch`; return what."""
+        while True:
+            request = urllib.request.Request(f"http://{self.address}/livereload/{epoch}/1")
+            request.add_header("Referer", f"http://{self.address}/{page}")
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                text: str = answer.read().decode()
+            if int(text) > int(epoch):
+                return text
+
     def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.time() + seconds
         while time.time() < deadline:

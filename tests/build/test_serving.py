@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +82,8 @@ def test_the_site_is_there_before_its_experiments_and_fills(two: Tiny, tmp_path:
         assert "qa-badge--pending" in page
         assert "time.sleep" in page  # its code
         assert "终于</" not in page
+        assert "qa-progress" in page
+        assert server.get("qa-progress").startswith("全部 3 个实验")
         server.wait(lambda: "和： 2" in server.page())  # while the other still runs
         server.wait(lambda: "&lt;script&gt;alert(1)" in server.get("labs/adding.html").partition("qa-output")[2])
         assert WAITING in server.get("04-a/other.html")
@@ -87,6 +91,7 @@ def test_the_site_is_there_before_its_experiments_and_fills(two: Tiny, tmp_path:
         gate.open()
         server.wait(lambda: "终于" in server.get("04-a/other.html").partition("qa-output")[2])
         assert WAITING not in server.get("04-a/other.html")
+        assert server.get("qa-progress") == ""
         assert "还没有执行" not in server.get("report.html")
         assert gate.began() == 1
         assert "[3/3] ✓ 04-a/other" in server.said()
@@ -208,6 +213,29 @@ def test_it_builds_again_for_what_is_saved_and_for_results_and_for_nothing_else(
         told = int(server.get(".results") or 0)
         builds = server.said().count("Building documentation...")
         assert builds == 1 + 3 + told, server.said()
+
+
+def test_a_browser_is_told_only_when_what_it_shows_has_changed(two: Tiny, tmp_path: Path) -> None:
+    with served(two, tmp_path) as server:
+        server.wait(lambda: "和： 2" in server.page() and "另一个" in server.get("04-a/other.html"))
+        told: dict[str, str] = {}
+
+        def poll(page: str) -> threading.Thread:
+            epoch = re.search(r"livereload\((\d+)", server.get(page))[1]  # type: ignore[index]
+            thread = threading.Thread(target=lambda: told.update({page: server.poll(page, epoch)}), daemon=True)
+            thread.start()
+            return thread
+
+        one, other = poll("04-a/sum.html"), poll("04-a/other.html")
+        page = two.root / "docs/04-a/other.md"
+        page.write_text(page.read_text("utf-8") + "\n新的一句话。\n", "utf-8")
+        other.join()
+        assert "新的一句话" in server.get("04-a/other.html")
+        assert told.keys() == {"04-a/other.html"}
+        style = two.root / "docs/assets/site.css"
+        style.write_text(style.read_text("utf-8") + "\n/* new */\n", "utf-8")
+        one.join()
+        assert int(told["04-a/sum.html"]) > int(told["04-a/other.html"])
 
 
 def test_a_build_beside_it_waits_and_executes_nothing_twice(two: Tiny, tmp_path: Path) -> None:

@@ -23,7 +23,10 @@ def pending_facts(experiment: Experiment, status: str) -> Facts:
 def pending_files(
     project: Project, experiment: Experiment, lab: Lab | None, facts: Facts, note: str
 ) -> Iterator[tuple[Path, str]]:
-    """Make what would be made of a run (see `results`), with `note`, which is plain text, in place of the outputs."""
+    """Make what would be made of a run (see `results`), with `note`, which is plain text, in place of the outputs.
+
+    The line under the title has an empty element of class ``qa-progress``, for whoever shows it to fill.
+    """
     notebook = _unexecuted(experiment)
     folder = project.fragments / experiment.id
     line = f'<p class="qa-pending" data-search-exclude>{html.escape(note, quote=False)}</p>\n'
@@ -31,7 +34,8 @@ def pending_files(
         if not experiment.is_lab:
             yield folder / f"{cell.name}.md", f"{cell_fragment(cell, notebook, '')}\n{line}"
     badge = f'<span class="qa-badge qa-badge--pending">{html.escape(facts.status)}</span>'
-    stamp = f'<p class="qa-stamp" data-search-exclude>{badge} {html.escape(note, quote=False)}</p>\n'
+    line = f'{badge} {html.escape(note, quote=False)} <span class="qa-progress"></span>'
+    stamp = f'<p class="qa-stamp" data-search-exclude>{line}</p>\n'
     yield folder / "stamp.md", stamp
     yield project.downloads / f"{experiment.id}.py", experiment.text
     yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
