@@ -45,7 +45,7 @@ class Live:
     """What stands between MkDocs' server, its builds and the browsers."""
 
     def __init__(self, server: Any, look_at: Callable[[str], None], progress: Callable[[], str]) -> None:
-        """Attend to `server`; `look_at` is told the id of each page that is asked for, `progress` is shown on them."""
+        """Attend to `server`; `look_at` is told the id of each page that is asked for, `progress` is shown there."""
         self._server, self._look_at, self._progress = server, look_at, progress
         self._site = Path(server.root)
         self._results = self._site / _RESULTS
