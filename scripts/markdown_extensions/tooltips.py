@@ -17,7 +17,7 @@ from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
-from engine.common import find_root, load_project
+from engine.common import EngineError, find_root, load_project
 from engine.pages import Term, read_glossary
 
 _LEFT_ALONE = {"h1", "h2", "h3", "h4", "h5", "h6", "a", "abbr", "code", "pre", "math", "svg", "summary", "kbd"}
@@ -83,7 +83,10 @@ class _Tooltips(Treeprocessor):
     def run(self, root: ElementTree.Element) -> None:
         path = _glossary(self._root)
         if path.is_file():
-            self._names = _names(self._root, path.stat().st_mtime_ns)
+            try:
+                self._names = _names(self._root, path.stat().st_mtime_ns)
+            except EngineError:  # the engine says what is wrong with the glossary
+                return
             self._seen: set[str] = set()
             self._mark(root)
 

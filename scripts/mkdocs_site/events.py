@@ -138,7 +138,10 @@ def on_post_page(output: str, **_: Any) -> str:
 
 def _index(config: Any) -> None:
     """Make the theme's search index light, before the offline plugin copies it."""
-    project = load_project(Path(config.config_file_path).parent)
+    try:
+        project = load_project(Path(config.config_file_path).parent)
+    except EngineError:  # of a server, whose pages say so
+        return
     ledger = _Run.serving.ledger if _Run.serving else project.fragments.parent / "ledger.json"
     write_search_index(Path(config.site_dir), project, ledger)
 

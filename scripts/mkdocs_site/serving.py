@@ -37,6 +37,7 @@ class Serving:
         self._tell: Callable[[], None] = lambda: None
         self._preview = Preview(root, self.folder, lambda: self._tell())
         self._draft = Draft()
+        self._site_is_to_come = True
         self._said: tuple[Problem, ...] = ()
         self._installed = False
 
@@ -62,9 +63,16 @@ class Serving:
         self._temporary.cleanup()
 
     def draft(self) -> None:
-        """Make ready what can be shown."""
+        """Make ready what can be shown.
+
+        Raises:
+            EngineError: the first draft already has nothing to show: the settings cannot be read.
+        """
         self._draft = self._preview.draft(_PATIENCE)
         problems = self._draft.problems
+        if self._site_is_to_come and not self._draft.total and problems:
+            raise EngineError(problems)
+        self._site_is_to_come = False
         if new := [problem for problem in problems if problem not in self._said]:
             logging.getLogger("mkdocs.hooks").error(f"\n{describe(EngineError(new))}")
         self._said = problems

@@ -100,12 +100,12 @@ def test_the_site_is_there_before_its_experiments_and_fills(two: Tiny, tmp_path:
 def test_a_failing_experiment_shows_its_error_on_its_own_page(two: Tiny, tmp_path: Path) -> None:
     two.example("# %% a\nprint('最后的话')\nx = 1 + 1\nassert x == 3, '不是三'\n", "other")
     with served(two, tmp_path) as server:
-        server.wait(lambda: "不是三" in server.get("04-a/other.html"))
+        server.wait(lambda: "AssertionError: 不是三" in server.get("04-a/other.html"))
         page = server.get("04-a/other.html")
         assert "examples/04-a/other.py:4: 单元 a 抛出了 AssertionError" in page
         assert "没有通过" in page
         server.wait(lambda: "和： 2" in server.page())
-        assert "不是三" not in server.page()
+        assert "AssertionError" not in server.page()
         assert "没有通过" in server.get("report.html")
         failed = mkdocs(two, "build")
         assert failed.returncode == 1
@@ -203,16 +203,23 @@ def test_tags_and_questions_are_watched(two: Tiny, tmp_path: Path) -> None:
 def test_it_builds_again_for_what_is_saved_and_for_results_and_for_nothing_else(two: Tiny, tmp_path: Path) -> None:
     with served(two, tmp_path) as server:
         server.wait(lambda: "和： 2" in server.page())
+        example, page = two.root / "examples/04-a/sum.py", two.root / "docs/04-a/sum.md"
+        code, text = example.read_text("utf-8"), page.read_text("utf-8")
         for number in range(2):
-            example = two.root / "examples/04-a/sum.py"
-            example.write_text(example.read_text("utf-8").replace("total)", f"total, '第 {number} 次')"), "utf-8")
+            save(example, code.replace("total)", f"total, '第 {number} 次')"))
             server.wait(lambda number=number: f"第 {number} 次" in server.page().partition("qa-output")[2])
-        page = two.root / "docs/04-a/sum.md"
-        page.write_text(page.read_text("utf-8") + "\n新的一句话。\n", "utf-8")
+        save(page, text + "\n新的一句话。\n")
         server.wait(lambda: "新的一句话" in server.page())
         told = int(server.get(".results") or 0)
-        builds = server.said().count("Building documentation...")
-        assert builds == 1 + 3 + told, server.said()
+        # One build may be for several of these; none is for what the engine writes into docs/.
+        assert server.said().count("Building documentation...") <= 1 + 3 + told, server.said()
+
+
+def save(path: Path, text: str) -> None:
+    """Save a file in one step, as editors do."""
+    new = path.with_name(f"{path.name}~")
+    new.write_text(text, "utf-8")
+    new.replace(path)
 
 
 def test_a_browser_is_told_only_when_what_it_shows_has_changed(two: Tiny, tmp_path: Path) -> None:
