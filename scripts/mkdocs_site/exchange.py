@@ -55,7 +55,6 @@ class Exchange:
             self._made = made
             _remove_leftovers(site)
             self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=site))
-            self._folder.chmod(0o755)
             self._lock = (self._folder / _MARK).open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         except OSError as error:

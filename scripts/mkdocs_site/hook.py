@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from pathlib import Path
 
 from mkdocs.exceptions import ConfigurationError
@@ -24,7 +23,7 @@ def _refuse_another_checkout() -> None:
         if found is None or not found.is_relative_to(here):
             raise ConfigurationError(
                 f"\n{here / name}: 用不上，这个 Python 环境里装的是另一份：{found.parent if found else '（没有）'}\n"
-                f"    在 {here.parent} 里装好自己的：make site　或　{sys.executable} -m pip install --editable ."
+                f"    给这一份装自己的环境：cd {here.parent} && rm -rf .venv && make site"
             )
 
 
