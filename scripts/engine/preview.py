@@ -21,8 +21,9 @@ from engine.pages import write_pages
 from engine.results import Cache, Facts, Results, digest_of_file, pending_facts, pending_files
 from engine.running import Background, Run
 
-_PACE = 5
-"""How many times as long as showing results took nothing new is shown: experiments want the processor too."""
+_PACE, _LONGEST_REST = 5, 15.0
+"""How many times as long as showing results took nothing new is shown, and how many seconds at most: experiments
+want the processor too."""
 _IN_PATH, _IN_HINT = re.compile(r"^(?:docs|examples)/(.+)\.(?:md|py)$"), re.compile(r"\bexamples/([^\s:]+)\.py\b")
 
 
@@ -187,7 +188,8 @@ class Preview:
         """Note that the last draft is being shown."""
         with self._state:
             self._drafting = False
-            self._rest_until = time.monotonic() + _PACE * (time.monotonic() - self._began)
+            rest = min(_PACE * (time.monotonic() - self._began), _LONGEST_REST)
+            self._rest_until = time.monotonic() + rest
         self._announce()
 
     def _want(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class _Run:
     dirty = False  # only what has changed is built, in the old site
     live = False  # a server that shows what changes
     serving: Serving | None = None
+    is_made: Callable[[Path], bool] = staticmethod(lambda _: False)
     nav: Any = None
 
 
@@ -48,6 +50,8 @@ def on_startup(command: str, dirty: bool) -> None:
     watches = context is None or context.params.get("livereload", True)
     _Run.dirty, _Run.live = dirty, command == "serve" and watches and not dirty
     MEMORY.keeps = command == "serve"
+    if _Run.live:  # the server is made before there is a first build
+        patches.watch_what_people_write(lambda path: _Run.is_made(path))
 
 
 def on_config(config: Any) -> None:
@@ -58,7 +62,7 @@ def on_config(config: Any) -> None:
     folders = [os.path.join(root, folder) for folder in ([base] if isinstance(base, str) else base)]  # noqa: PTH118
     if _Run.live and not config.strict and _Run.serving is None:
         check_port(config.dev_addr)
-        patches.watch_what_people_write(is_made(root))
+        _Run.is_made = staticmethod(is_made(root))
         _Run.serving = Serving(root)
     if _Run.serving:
         folders.insert(0, str(_Run.serving.fragments))
