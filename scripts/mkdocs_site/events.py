@@ -21,7 +21,7 @@ from engine.cli import describe
 from engine.common import EngineError, load_project
 from mkdocs_site import mathfont, notebook_pages, patches, prerender
 from mkdocs_site.exchange import Exchange, ShowSite
-from mkdocs_site.live import check_port, is_made
+from mkdocs_site.live import check_port, written_by_people
 from mkdocs_site.remember import MEMORY, RememberingTemplate, TemplateCache, install
 from mkdocs_site.searchindex import write_search_index
 from mkdocs_site.serving import Serving
@@ -39,7 +39,7 @@ class _Run:
     dirty = False  # only what has changed is built, in the old site
     live = False  # a server that shows what changes
     serving: Serving | None = None
-    is_made: Callable[[Path], bool] = staticmethod(lambda _: False)
+    is_watched: Callable[[Path], bool] = staticmethod(lambda _: True)
     nav: Any = None
 
 
@@ -51,7 +51,7 @@ def on_startup(command: str, dirty: bool) -> None:
     _Run.dirty, _Run.live = dirty, command == "serve" and watches and not dirty
     MEMORY.keeps = command == "serve"
     if _Run.live:  # the server is made before there is a first build
-        patches.watch_what_people_write(lambda path: _Run.is_made(path))
+        patches.watch_only(lambda path: _Run.is_watched(path))
 
 
 def on_config(config: Any) -> None:
@@ -62,7 +62,7 @@ def on_config(config: Any) -> None:
     folders = [os.path.join(root, folder) for folder in ([base] if isinstance(base, str) else base)]  # noqa: PTH118
     if _Run.live and not config.strict and _Run.serving is None:
         check_port(config.dev_addr)
-        _Run.is_made = staticmethod(is_made(root))
+        _Run.is_watched = staticmethod(written_by_people(root))
         _Run.serving = Serving(root)
     if _Run.serving:
         folders.insert(0, str(_Run.serving.fragments))

@@ -168,24 +168,29 @@ def check_port(address: Any) -> None:
         raise PluginError(f"\n不能在 {host}:{port} 上提供服务：{error.strerror}\n    {cure}") from error
 
 
-def is_made(root: Path) -> Callable[[Path], bool]:
-    """Return a function that says of a file below docs/ whether the engine writes it: that is no reason to build."""
+def written_by_people(root: Path) -> Callable[[Path], bool]:
+    """Return a function that says of a file whether a change of it is a reason to build: somebody saved it.
 
-    def made(path: Path) -> bool:
+    No reason are what the engine writes into docs/, and what editors and Python leave beside what is saved.
+    """
+
+    def written(path: Path) -> bool:
+        if path.name.startswith(".") or path.name.endswith("~") or path.name == "__pycache__":
+            return path.name == _RESULTS
         for top, suffixes, chapter in tops:
             if path.suffix in suffixes and path.is_relative_to(top):
                 source = project.examples / chapter / path.relative_to(top).with_suffix(".py")
-                return top == project.tag_pages or source.is_file()
-        return False
+                return top != project.tag_pages and not source.is_file()
+        return True
 
     try:
         project = load_project(root)
     except EngineError:  # the draft says so
-        return lambda _: False
+        return lambda _: True
     tops = (
         (project.downloads, (".py", ".ipynb"), ""),
         (project.thumbnails, (".svg",), ""),
         (project.tag_pages, (".md",), ""),
         (project.notebooks, (".ipynb",), project.notebooks.name),
     )
-    return made
+    return written

@@ -119,15 +119,12 @@ def _warn_once(log: logging.Logger, message: str) -> None:
     log.warning(message)
 
 
-def watch_what_people_write(is_made: Callable[[Path], bool]) -> None:
-    """Have MkDocs look for saved files five times a second, and not at what is made; before it makes its server."""
+def watch_only(is_watched: Callable[[Path], bool]) -> None:
+    """Have MkDocs look for saved files five times a second, and not at all of them; before it makes its server."""
 
     def entries(folder: str | None) -> Iterator[os.DirEntry[str]]:
         with os.scandir(folder) as found:
-            for entry in found:
-                backup = entry.name.startswith(".") or entry.name.endswith("~") or entry.name == "__pycache__"
-                if not backup and not is_made(Path(entry.path)):
-                    yield entry
+            yield from (entry for entry in found if is_watched(Path(entry.path)))
 
     def patched(original: Any) -> Any:
         @functools.wraps(original)
