@@ -9,7 +9,7 @@ export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: install serve site run test bench clean help
 
-serve: install  ## 安装、打开 http://127.0.0.1:8000；换端口：make serve PORT=8001
+serve: install  ## 安装，打开 http://127.0.0.1:8000，同时执行没有缓存的实验；换端口：make serve PORT=8001
 	$(BIN)/mkdocs serve --livereload --dev-addr 127.0.0.1:$(PORT)
 
 site: install  ## 构建整个站点到 site/；从磁盘打开 site/index.html 就能看

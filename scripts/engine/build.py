@@ -95,11 +95,6 @@ def build(
     return Result(tuple(e.id for e in missing), cached)
 
 
-def warm_up(project: Project) -> None:
-    """Start, in the background, the process that experiments are forked from, with the libraries they import."""
-    start_server(select(project, (), None))
-
-
 def clean(project: Project, reporter: Reporter) -> int:
     """Remove the files that builds wrote, but not what is kept between builds; return how many.
 

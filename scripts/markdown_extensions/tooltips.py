@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 
-from engine.common import find_root, load_project
+from engine.common import EngineError, find_root, load_project
 from engine.pages import Term, read_glossary
 from markdown_extensions.prose import mark
 
@@ -82,7 +82,10 @@ class _Tooltips(Treeprocessor):
     def run(self, root: ElementTree.Element) -> None:
         path = _glossary(self._root)
         if path.is_file():
-            self._names = _names(self._root, path.stat().st_mtime_ns)
+            try:
+                self._names = _names(self._root, path.stat().st_mtime_ns)
+            except EngineError:  # the engine says what is wrong with the glossary
+                return
             self._seen: set[str] = set()
             mark(root, self._find, _CLASSES_LEFT_ALONE)
 

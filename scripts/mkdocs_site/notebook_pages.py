@@ -8,8 +8,10 @@ MathML, pictures that follow the dark mode, one entry in the search. The plugin 
 
 from __future__ import annotations
 
+import functools
 import html
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,19 @@ from mkdocs.structure.pages import Page
 
 from engine.experiments import Cell
 from engine.results import cell_fragment
+from mkdocs_site import patches
 
 _END = "<!-- end of notebook -->"  # the plugin goes on with stylesheets
 
 
+@functools.cache
 def install() -> None:
     """Have the plugin use our templates."""
-    from mkdocs_jupyter.config import settings
-    from nbconvert.exporters.templateexporter import default_filters
-
-    settings.templates_dir = str(Path(__file__).parent / "notebook_templates")
-    # nbconvert passes what a template gives through an HTML parser: only text comes out as it went in.
-    default_filters["as_markdown"] = lambda notebook: html.escape(as_markdown(notebook), quote=False) + _END
+    filters = patches.find("notebook filters")
+    if filters is not None:
+        patches.put("notebook templates", lambda _: str(Path(__file__).parent / "notebook_templates"))
+        # nbconvert passes what a template gives through an HTML parser: only text comes out as it went in.
+        filters["as_markdown"] = lambda notebook: html.escape(as_markdown(notebook), quote=False) + _END
 
 
 def is_notebook(page: Page) -> bool:
@@ -59,7 +62,7 @@ def as_markdown(notebook: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def render(content: str, page: Page, config: Any, files: Any) -> str:
+def render(content: str, page: Page, config: Any, files: Any, add: Callable[[str, Page], str] | None = None) -> str:
     """Return the HTML of a notebook's page and give the page its table of contents.
 
     Args:
@@ -67,7 +70,13 @@ def render(content: str, page: Page, config: Any, files: Any) -> str:
         page: the page, which the plugin has given a `render` of its own.
         config: MkDocs' configuration.
         files: all files of the site, for the links.
+        add: returns the Markdown with what is to be added to the page.
     """
-    page.markdown = html.unescape(content.partition(_END)[0])
+    ours, found, _ = content.partition(_END)
+    if not found:  # made with the plugin's own template
+        return content
+    page.markdown = html.unescape(ours)
+    if add:
+        page.markdown = add(page.markdown, page)
     Page.render(page, config, files)
     return page.content or ""

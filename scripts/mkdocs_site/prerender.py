@@ -14,15 +14,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from mkdocs.commands.build import _populate_page
 from mkdocs.structure.pages import Page
 
 from engine.common import cores
+from mkdocs_site import patches
 from mkdocs_site.remember import MEMORY, Complaints
 
 _MOST = 3  # the rest of the build is not divided: more would hardly help
@@ -34,13 +34,13 @@ def start(config: Any, files: Any) -> None:
     """Start the helpers, where there are cores for them and processes can be forked safely."""
     stop()
     number = min(cores() - 1, _MOST)
-    if sys.platform != "linux" or threading.active_count() > 1:
+    if sys.platform != "linux" or threading.active_count() > 1 or not (populate := patches.find("populate")):
         return
     context = multiprocessing.get_context("fork")
     backwards = list(files.documentation_pages())[::-1]
     for i in range(number):
         reader, writer = context.Pipe(duplex=False)
-        work = (writer, backwards[i::number], config, files)
+        work = (writer, populate, backwards[i::number], config, files)
         process = context.Process(target=_work, args=work, daemon=True)
         process.start()
         writer.close()
@@ -66,7 +66,7 @@ def stop() -> None:
         reader.close()
 
 
-def _work(writer: Connection, pages: Sequence[Any], config: Any, files: Any) -> None:
+def _work(writer: Connection, populate: Callable[..., None], pages: Sequence[Any], config: Any, files: Any) -> None:
     """Render pages and take them apart for the search, and send what that gave."""
     mkdocs = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # MkDocs is told, and ends us
@@ -80,6 +80,6 @@ def _work(writer: Connection, pages: Sequence[Any], config: Any, files: Any) -> 
             return
         with contextlib.suppress(Exception):
             page = file.page or Page(None, file, config)
-            _populate_page(page, config, files)
+            populate(page, config, files)
             search.add_entry_from_context(page)
             writer.send(MEMORY.hand_over())

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import logging
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pymdownx.snippets import SnippetMissingError
 
 from engine.common import includes
 from markdown_extensions.mathml import MathError
+from mkdocs_site import patches
 
 # What `Page.render` sets, but for the links, which name files of one build.
 _RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids")
@@ -136,32 +137,27 @@ class Complaints(logging.Handler):
         self.count += 1
 
 
-def look_often() -> None:
-    """Have MkDocs look for saved files five times a second instead of twice; before it makes its server."""
-    from mkdocs.livereload import LiveReloadServer
-
-    often = functools.partialmethod(LiveReloadServer.__init__, polling_interval=0.2)
-    LiveReloadServer.__init__ = often  # type: ignore[method-assign,assignment]
-
-
 @functools.cache
-def install(fragments: Path) -> None:
-    """Make MkDocs and its plugins look into the memory; `fragments` is where pages include from."""
-    from material.plugins.search.plugin import SearchIndex
-    from mkdocs_jupyter import convert
-
-    for converter in ("nb2html", "nb2md"):
-        setattr(convert, converter, _remembering_notebooks(getattr(convert, converter)))
-    Page.render = _remembering_render(Page.render, fragments)  # type: ignore[method-assign]
-    SearchIndex.add_entry_from_context = _remembering_entries(SearchIndex.add_entry_from_context)
+def install(folders: tuple[Path, ...]) -> None:
+    """Make MkDocs and its plugins look into the memory; `folders` are where pages include from."""
+    for name in ("nb2html", "nb2md"):
+        patches.put(name, _remembering_notebooks)
+    patches.put("render", functools.partial(_remembering_render, folders=folders))
+    patches.put("entries", _remembering_entries)
 
 
-def _remembering_render(render: Any, fragments: Path) -> Any:
+def _included(text: str, folders: tuple[Path, ...]) -> Iterator[str]:
+    """Yield what a page includes, in whatever form."""
+    for name, _, _ in includes(text.split("\n")):
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        yield path.read_text("utf-8") if path else ""
+
+
+def _remembering_render(render: Any, folders: tuple[Path, ...]) -> Any:
     @functools.wraps(render)
     def remembering(page: Page, config: Any, files: Any) -> None:
         text = page.markdown or ""
-        included = (fragments / name for name, _, _ in includes(text.split("\n")))
-        digest = MEMORY.digest([text, *(path.read_text("utf-8") if path.is_file() else "" for path in included)])
+        digest = MEMORY.digest([text, *_included(text, folders)])
         before = MEMORY.get("page", page.file.src_uri, digest)
         if before:
             rendered, links = before

@@ -33,19 +33,18 @@ _LEFT_OUT = (
 )  # words of other pages; what the ledger and the glossary say anyway
 
 
-def write_search_index(site: Path, project: Project) -> None:
-    """Make ``search/index.js`` from the theme's ``search/search_index.json``, and empty that."""
+def write_search_index(site: Path, project: Project, ledger: Path) -> None:
+    """Make ``search/index.js`` from the theme's ``search/search_index.json`` and the ledger, and empty the former."""
     theirs = site / "search" / "search_index.json"
     gathered = json.loads(theirs.read_text("utf-8"))
-    content = {"pages": _pages(gathered["docs"], project), "terms": _terms(project)}
+    content = {"pages": _pages(gathered["docs"], ledger), "terms": _terms(project)}
     script = f"self.qaIndex = {json.dumps(content, ensure_ascii=False, separators=(',', ':'))};\n"
     (site / "search" / "index.js").write_text(script, "utf-8")
     theirs.write_text(json.dumps({**gathered, "docs": []}, separators=(",", ":")), "utf-8")
 
 
-def _pages(docs: list[dict[str, Any]], project: Project) -> list[dict[str, Any]]:
+def _pages(docs: list[dict[str, Any]], ledger: Path) -> list[dict[str, Any]]:
     """Return the pages with their sections; fields that are empty are left out."""
-    ledger = project.fragments.parent / "ledger.json"
     questions = {f"{e['id']}.html": e for e in json.loads(ledger.read_text("utf-8"))} if ledger.is_file() else {}
     titles = {doc["location"]: _plain(doc["title"]) for doc in docs}
     pages: dict[str, dict[str, Any]] = {}

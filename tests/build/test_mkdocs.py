@@ -5,61 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.tiny import EXAMPLE, PATIENCE, Tiny
-
-ROOT = Path(__file__).parents[2]
-QUIET = {"NO_MKDOCS_2_WARNING": "1"}
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Tiny:
-    """A tiny project with the settings of the site's own mkdocs.yml, its navigation apart."""
-    tiny = Tiny(tmp_path / "project")
-    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
-    settings = re.sub(r"^nav:\n(?:[ ]+.*\n|\n)*", "", settings, flags=re.MULTILINE)
-    settings = settings.replace("scripts/", f"{ROOT}/scripts/")
-    tiny.write("mkdocs.yml", settings)
-    included = "--8<--\n04-a/sum/sum.md\n--8<--\n"
-    tiny.write("docs/index.md", f"# 首页\n\n[一个问题](04-a/sum.md)，公式 $x^2$。\n\n{included}")
-    tiny.write("docs/tags.md", "# 标签\n\n<!-- material/tags -->\n")
-    tiny.example(
-        EXAMPLE.replace(
-            "# %% error",
-            '# %% plot caption="一条线。"\nimport matplotlib.pyplot as plt\n\nfig, ax = plt.subplots()\n'
-            "ax.plot([1, 2])\nax.set(title='线')\n\n# %% error",
-        )
-    )
-    tiny.page(('--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'))
-    shutil.copytree(ROOT / "docs/assets", tiny.root / "docs/assets")
-    return tiny
-
-
-def mkdocs(
-    tiny: Tiny, *arguments: str, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mkdocs", *arguments],
-        cwd=cwd or tiny.root,
-        env=os.environ | QUIET | environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+from tests.build.sites import QUIET, ROOT, Server, files, mkdocs
+from tests.tiny import EXAMPLE, Tiny
 
 
 def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
@@ -80,11 +33,12 @@ def test_two_builds_from_scratch_are_the_same_bytes(tiny: Tiny) -> None:
     assert one.keys() == two.keys() == three.keys()
 
 
+INSTEAD = "find = patches.find\npatches.find = lambda name: (lambda *_: {}) if name == 'populate' else find(name)"
 HELPERS = {
     "none": "prerender._MOST = 0",
-    "all there are": "prerender.cores = lambda: 9",
-    "helpers that die": "prerender._populate_page = lambda *_: prerender.os._exit(1)",
-    "helpers that fail": "prerender._populate_page = lambda *_: 1 / 0",
+    "all there are": "prerender.os.cpu_count = lambda: 9",
+    "helpers that die": INSTEAD.format("prerender.os._exit(1)"),
+    "helpers that fail": INSTEAD.format("1 / 0"),
 }
 
 
@@ -94,9 +48,9 @@ def hook(tiny: Tiny, code: str) -> None:
     tiny.write("mkdocs.yml", settings.replace("hooks:\n  - /", "hooks:\n  - waiting.py\n  - /"))
     tiny.write(
         "waiting.py",
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nfrom mkdocs_site import prerender, remember\n"
+        f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nfrom mkdocs_site import patches, prerender, remember\n"
         "def on_pre_page(*_, **__):\n"
-        f"    while [reader.poll({PATIENCE}) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
+        "    while [reader.poll(30) and prerender.collect() for _, reader in list(prerender._helpers)]:\n"
         f"        pass\n{code}\n",
     )
 
@@ -153,6 +107,25 @@ def test_an_unknown_cell_fails_the_build_naming_page_and_line(tiny: Tiny) -> Non
     assert f"docs/04-a/sum.md:{line}: 04-a/sum.py 里没有单元“plt”" in done.stderr
 
 
+def test_it_builds_from_wherever_it_is_started(tiny: Tiny, tmp_path: Path) -> None:
+    tiny.write("docs/glossary.yml", "- { term: 公式, en: formula, means: 用记号写的话。 }\n")
+    here = mkdocs(tiny, "build", "--strict", "--site-dir", str(tmp_path / "here"))
+    assert here.returncode == 0, here.stderr
+    assert 'class="qa-term"' in (tmp_path / "here/index.html").read_text("utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(tiny.root / "mkdocs.yml")],
+        cwd=tmp_path / "elsewhere",
+        env=os.environ | QUIET,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert files(tiny.root / "site") == files(tmp_path / "here")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
     tiny.example(EXAMPLE.replace('print("和：", total)', 'print("</div><script>document.title = 1</script></pre>")'))
     tiny.page()
@@ -160,6 +133,63 @@ def test_script_and_closing_tags_in_an_output_are_text(tiny: Tiny) -> None:
     html = (tiny.root / "site/04-a/sum.html").read_text("utf-8")
     assert "&lt;/div&gt;&lt;script&gt;document.title = 1&lt;/script&gt;&lt;/pre&gt;" in html
     assert "<script>document.title" not in html
+
+
+def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: Tiny, server: Server) -> None:
+    assert "执行 2 个实验" in server.said()
+    before = len(server.said())
+
+    page = tiny.root / "docs/04-a/sum.md"
+    page.write_text(page.read_text("utf-8") + "\n新的一句话。\n", "utf-8")
+    server.wait(lambda: "新的一句话" in server.page())
+    assert "执行" not in server.said()[before:]
+
+    before = len(server.said())
+    example = tiny.root / "examples/04-a/sum.py"
+    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
+    server.wait(lambda: "总和：" in server.page().partition("qa-output")[2])
+    assert "执行 1 个实验" in server.said()[before:]
+    assert "04-a/other" not in server.said()[before:]
+
+
+def test_a_failure_while_serving_is_told_and_mended_without_a_restart(tiny: Tiny, server: Server) -> None:
+    example = tiny.root / "examples/04-a/sum.py"
+    whole = example.read_text("utf-8")
+    example.write_text(whole.replace("total == 2", "total == 3"), "utf-8")
+    server.wait(lambda: "单元 sum 抛出了 AssertionError" in server.said())
+    example.write_text(whole.replace("和：", "合计："), "utf-8")
+    server.wait(lambda: "合计：" in server.page().partition("qa-output")[2])
+
+
+def as_built(html: str) -> str:
+    """Return a page without what only a server adds: the address of the page, and the script that reloads it."""
+    return re.sub(r'<link rel="canonical"[^>]*>\n|<script>\nvar livereload.*</script>', "", html, flags=re.DOTALL)
+
+
+def test_what_a_server_remembers_is_what_a_build_gives(tiny: Tiny, server: Server) -> None:
+    """A page, an experiment, a page twice, a title: the pages and the index are as if all had been made anew."""
+    other = tiny.root / "docs/04-a/other.md"
+    other.write_text(other.read_text("utf-8") + "\n[上一题](sum.md#没有这一节)\n", "utf-8")
+    page = tiny.root / "docs/04-a/sum.md"
+    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said())
+    before = len(server.said())
+    example = tiny.root / "examples/04-a/sum.py"
+    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
+    server.wait(lambda: "总和：" in server.page().partition("qa-output")[2])
+    page.write_text(page.read_text("utf-8") + "\n## 新的一节\n\n新的一句话。\n", "utf-8")
+    server.wait(lambda: "新的一句话" in server.page())
+    home = tiny.root / "docs/index.md"
+    home.write_text(home.read_text("utf-8").replace("# 首页", "# 新的首页"), "utf-8")
+    server.wait(lambda: "新的首页" in server.page())  # in the navigation of pages that stayed as they were, too
+    # The page that stayed as it was is still complained of.
+    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said()[before:])
+
+    assert mkdocs(tiny, "build").returncode == 0
+    for name in ("04-a/sum.html", "04-a/other.html", "index.html", "tags.html"):
+        built = as_built((tiny.root / "site" / name).read_text("utf-8"))
+        assert "新的首页" in built
+        assert as_built(server.get(name)) == built
+    assert server.get("search/search_index.json") == (tiny.root / "site/search/search_index.json").read_text("utf-8")
 
 
 TITLE = """为什么 x<y 时要有 <unk> & "词元" | `a|b` 'c' <img src=x onerror=a()></title></h2>？"""
@@ -235,118 +265,3 @@ def test_settings_and_pages_that_the_engine_does_not_read_end_in_a_sentence(tiny
     assert again.returncode != 0
     assert "pyproject.toml:2: questions 要写成" in again.stderr
     assert "Traceback" not in built.stderr + again.stderr
-
-
-class Server:
-    """``mkdocs serve`` of a tiny project, and what it said."""
-
-    def __init__(self, tiny: Tiny, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.log = log
-        command = [sys.executable, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", self.address]
-        with log.open("w") as file:
-            self.process = subprocess.Popen(command, cwd=tiny.root, env=os.environ | QUIET, stderr=file, stdout=file)
-        self.wait(lambda: "Serving on" in self.said())
-
-    def said(self) -> str:
-        return self.log.read_text("utf-8")
-
-    def page(self) -> str:
-        return self.get("04-a/sum.html")
-
-    def get(self, name: str) -> str:
-        with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=PATIENCE) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.said()
-            if condition():
-                return
-            time.sleep(0.1)
-        pytest.fail(self.said())
-
-
-@pytest.fixture
-def server(tiny: Tiny, tmp_path: Path) -> Iterator[Server]:
-    tiny.example("# %% a\nprint('另一个')\nx = 1 + 1\nassert x == 2\n", "other")
-    tiny.page(
-        ("qa: 04-1", "qa: 04-2"),
-        ("evidence: sum", "evidence: a"),
-        ("04-a/sum/", "04-a/other/"),
-        ("/sum.md", "/a.md"),
-        ('--8<-- "04-a/other/error.md"', ""),
-        name="other",
-    )
-    plot = tiny.root / "docs/04-a/sum.md"
-    tiny.page()
-    text = plot.read_text("utf-8").replace(
-        '--8<-- "04-a/sum/error.md"', '--8<-- "04-a/sum/plot.md"\n\n--8<-- "04-a/sum/error.md"'
-    )
-    plot.write_text(text, "utf-8")
-    server = Server(tiny, tmp_path / "log")
-    yield server
-    server.process.send_signal(signal.SIGINT)
-    server.process.wait(PATIENCE)
-
-
-def test_saving_prose_executes_nothing_saving_an_experiment_only_that_one(tiny: Tiny, server: Server) -> None:
-    assert "执行 2 个实验" in server.said()
-    before = len(server.said())
-
-    page = tiny.root / "docs/04-a/sum.md"
-    page.write_text(page.read_text("utf-8") + "\n新的一句话。\n", "utf-8")
-    server.wait(lambda: "新的一句话" in server.page())
-    assert "执行" not in server.said()[before:]
-
-    before = len(server.said())
-    example = tiny.root / "examples/04-a/sum.py"
-    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
-    server.wait(lambda: "总和：" in server.page().split("qa-output")[1])
-    server.wait(lambda: "总和：" in server.get("index.html").split("qa-output")[1])
-    assert "执行 1 个实验" in server.said()[before:]
-    assert "04-a/other" not in server.said()[before:]
-
-
-def test_a_failure_while_serving_is_told_and_mended_without_a_restart(tiny: Tiny, server: Server) -> None:
-    example = tiny.root / "examples/04-a/sum.py"
-    whole = example.read_text("utf-8")
-    example.write_text(whole.replace("total == 2", "total == 3"), "utf-8")
-    server.wait(lambda: "单元 sum 抛出了 AssertionError" in server.said())
-    example.write_text(whole.replace("和：", "合计："), "utf-8")
-    server.wait(lambda: "合计：" in server.page().split("qa-output")[1])
-
-
-def as_built(html: str) -> str:
-    """Return a page without what only a server adds: the address of the page, and the script that reloads it."""
-    return re.sub(r'<link rel="canonical"[^>]*>\n|<script>\nvar livereload.*</script>', "", html, flags=re.DOTALL)
-
-
-def test_what_a_server_remembers_is_what_a_build_gives(tiny: Tiny, server: Server) -> None:
-    """A page, an experiment, a page twice, a title: the pages and the index are as if all had been made anew."""
-    other = tiny.root / "docs/04-a/other.md"
-    other.write_text(other.read_text("utf-8") + "\n[上一题](sum.md#没有这一节)\n", "utf-8")
-    page = tiny.root / "docs/04-a/sum.md"
-    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said())
-    before = len(server.said())
-    example = tiny.root / "examples/04-a/sum.py"
-    example.write_text(example.read_text("utf-8").replace("和：", "总和："), "utf-8")
-    server.wait(lambda: "总和：" in server.page().split("qa-output")[1])
-    page.write_text(page.read_text("utf-8") + "\n## 新的一节\n\n新的一句话。\n", "utf-8")
-    server.wait(lambda: "新的一句话" in server.page())
-    home = tiny.root / "docs/index.md"
-    home.write_text(home.read_text("utf-8").replace("# 首页", "# 新的首页"), "utf-8")
-    server.wait(lambda: "新的首页" in server.page())  # in the navigation of pages that stayed as they were, too
-    # The page that stayed as it was is still complained of.
-    server.wait(lambda: "doc '04-a/sum.md' does not contain an anchor" in server.said()[before:])
-
-    assert mkdocs(tiny, "build").returncode == 0
-    for name in ("04-a/sum.html", "04-a/other.html", "index.html", "tags.html"):
-        built = as_built((tiny.root / "site" / name).read_text("utf-8"))
-        assert "新的首页" in built
-        assert as_built(server.get(name)) == built
-    assert server.get("search/search_index.json") == (tiny.root / "site/search/search_index.json").read_text("utf-8")

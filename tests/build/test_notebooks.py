@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.build.test_mkdocs import mkdocs, tiny  # noqa: F401
+from tests.build.sites import mkdocs
 from tests.tiny import PATIENCE, Tiny
 
 LAB = """# ---
@@ -42,7 +42,7 @@ ax.set(title="直线", xlabel="横", ylabel="纵")
 
 
 @pytest.fixture
-def page(tiny: Tiny) -> str:  # noqa: F811
+def page(tiny: Tiny) -> str:
     tiny.write("examples/labs/adding.py", LAB)
     done = mkdocs(tiny, "build", "--strict")
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_its_table_of_contents_is_in_chinese_and_leads_somewhere(page: str) -> N
     assert "" not in ids
 
 
-def test_its_links_are_checked(tiny: Tiny) -> None:  # noqa: F811
+def test_its_links_are_checked(tiny: Tiny) -> None:
     tiny.write("examples/labs/adding.py", LAB.replace("。\n\n# %% add", "，[没有](../04-a/none.md)。\n\n# %% add"))
     done = mkdocs(tiny, "build", "--strict")
     assert done.returncode != 0
@@ -83,14 +83,14 @@ def test_its_links_are_checked(tiny: Tiny) -> None:  # noqa: F811
     assert "../04-a/none.md" in done.stderr
 
 
-def test_it_is_found_by_the_search_once(tiny: Tiny, page: str) -> None:  # noqa: ARG001, F811
+def test_it_is_found_by_the_search_once(tiny: Tiny, page: str) -> None:  # noqa: ARG001
     index = (tiny.root / "site/search/index.js").read_text("utf-8")
     assert index.count('"at":"labs/adding.html"') == 1
     assert "alert(1)" not in index  # an output; code, the tags of a gallery and pictures neither
     assert "plt.subplots" not in index
 
 
-def test_what_a_reader_downloads_runs(tiny: Tiny, page: str, tmp_path: Path) -> None:  # noqa: ARG001, F811
+def test_what_a_reader_downloads_runs(tiny: Tiny, page: str, tmp_path: Path) -> None:  # noqa: ARG001
     import subprocess
 
     copy = tmp_path / "adding.py"

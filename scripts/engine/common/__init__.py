@@ -16,7 +16,7 @@ from engine.common.project import LABS, Project, find_root, load_project
 from engine.common.settings import line_of_tag
 from engine.common.streams import Unfailing
 from engine.common.values import REFERENCE, NoSuchValueError, references, resolve
-from engine.common.written import Written
+from engine.common.written import Writer, Written
 from engine.common.yamltext import BadYaml, load_yaml
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "RunError",
     "Unfailing",
     "UsageError",
+    "Writer",
     "Written",
     "attribute",
     "check_body",

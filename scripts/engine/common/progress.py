@@ -15,8 +15,12 @@ from engine.common.streams import Unfailing
 class Reporter:
     """Writes to one stream; use it as a context manager around the runs."""
 
-    def __init__(self, stream: TextIO | Unfailing | None = None) -> None:
-        """Write to `stream`, by default stderr: stdout stays free for results. What it does not take is lost."""
+    def __init__(self, stream: TextIO | Unfailing | None = None, *, bar: bool = True) -> None:
+        """Write to `stream`, by default stderr: stdout stays free for results. What it does not take is lost.
+
+        Without `bar` only lines are written.
+        """
+        self._bar = bar
         file = stream if isinstance(stream, Unfailing) else Unfailing(stream or sys.stderr)
         self._console = Console(file=cast(TextIO, file), highlight=False, markup=False, soft_wrap=True)
         self._progress: Progress | None = None
@@ -28,7 +32,7 @@ class Reporter:
         if total == 0:
             return
         self.log(f"执行 {total} 个实验" + (f"（另有 {cached} 个取自缓存）" if cached else ""))
-        if self._console.is_terminal:
+        if self._bar and self._console.is_terminal:
             columns = (
                 BarColumn(),
                 MofNCompleteColumn(),

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from engine.common.errors import Problem
 from engine.common.files import disk_errors, unfinished_name, write_atomically
@@ -33,6 +33,13 @@ class _File(NamedTuple):
     digest: str
     unfinished: str = ""
     content: bytes = b""
+
+
+class Writer(Protocol):
+    """Whoever writes what is made."""
+
+    def write(self, files: Iterable[tuple[Path, str]]) -> None:
+        """Write each as soon as it is made."""
 
 
 class Written:

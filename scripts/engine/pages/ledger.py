@@ -60,7 +60,7 @@ def _why_not_evidence(cell: Cell, entry: Entry) -> str | None:
     if not could_fail:
         first = cell.assertions[0]
         return f"第 {cell.line + first.line - 1} 行的断言不可能失败（{first.trivial}）"
-    if not any(assertion.line in held for assertion in could_fail):
+    if entry.facts.passed and not any(assertion.line in held for assertion in could_fail):
         return f"第 {cell.line + could_fail[0].line - 1} 行的断言没有执行到"
     return None
 
@@ -115,7 +115,7 @@ def report_fragment(entries: Iterable[Entry]) -> str:
             str(_held(entry)),
             " · ".join(f"{name} {version}" for name, version in versions(entry.experiment, entry.facts)),
             duration(entry.facts),
-            "通过",
+            entry.facts.status,
         )
         for entry in entries
     ]
@@ -129,7 +129,7 @@ def report_fragment(entries: Iterable[Entry]) -> str:
         for entry in entries
         for c in entry.page.claims
     ]
-    python = "、".join(sorted({entry.facts.python for entry in entries}))
+    python = "、".join(sorted({entry.facts.python for entry in entries if entry.facts.passed}))
     parts = [
         head,
         f"## 实验\n\n在 CPU 上用 Python {python} 执行；一个断言失败，这个站点就构建不出来。",

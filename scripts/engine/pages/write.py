@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Written, guarded
+from engine.common import Problem, Project, Writer, guarded
 from engine.experiments import Experiment, Lab
 from engine.pages import gallery, ledger, references
 from engine.pages.bibliography import Work, read_bibliography
@@ -59,7 +59,7 @@ def write_pages(
     facts: Mapping[str, Facts],
     problems: list[Problem],
     whole: bool,
-    written: Written,
+    written: Writer,
 ) -> None:
     """Read pages and glossary, check the claims, and write what is made from them.
 

@@ -13,6 +13,8 @@ from engine.experiments import Experiment
 from engine.results.cache import Notebook
 from engine.running import Run
 
+PASSED = "通过"
+
 
 def notebook_of(
     experiment: Experiment,
@@ -109,6 +111,7 @@ class Facts:
         libraries: the versions of what it used.
         python: major and minor version.
         picture: whether it drew, and what the first figure is: "" for none, "drawing", "photo".
+        status: `PASSED`, or why nothing is known: it has not run yet, say, which only a preview shows.
     """
 
     seconds: float
@@ -116,6 +119,12 @@ class Facts:
     libraries: Mapping[str, str]
     python: str
     picture: str
+    status: str = PASSED
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and all held."""
+        return self.status == PASSED
 
 
 @functools.lru_cache(maxsize=64)

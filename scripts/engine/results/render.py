@@ -104,6 +104,8 @@ def versions(experiment: Experiment, facts: Facts) -> Iterator[tuple[str, str]]:
 
 def duration(facts: Facts) -> str:
     """Say about how much CPU time the run took."""
+    if not facts.passed:
+        return "—"
     return next((text for limit, text in _BUCKETS if facts.seconds < limit), "几分钟")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.common import Problem, Project, Reporter, Written, guarded
+from engine.common import Problem, Project, Reporter, Writer, guarded
 from engine.experiments import Experiment, Lab, current_key, ingredients, local_modules, page_metadata
 from engine.results import render
 from engine.results.cache import Cache, Notebook, changed_reads
@@ -23,7 +23,7 @@ class Results:
         facts: what is to be known of each run, by the experiment's id.
     """
 
-    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem], written: Written) -> None:
+    def __init__(self, project: Project, reporter: Reporter, problems: list[Problem], written: Writer) -> None:
         """Write into `project` by way of `written`; `problems` is added to."""
         self.cache = Cache(project.cache, project.root, reporter.log)
         self.facts: dict[str, Facts] = {}

@@ -1,5 +1,6 @@
 """Second room: running experiments, each in a fresh process, and collecting what they give."""
 
+from engine.running.background import Background
 from engine.running.figures import BACKGROUND, CYCLE, FOREGROUND, GRID
 from engine.running.folders import where_temporary_files_go
 from engine.running.isolation import IDLE
@@ -14,6 +15,7 @@ __all__ = [
     "FOREGROUND",
     "GRID",
     "IDLE",
+    "Background",
     "CellRun",
     "Failure",
     "LocalPool",

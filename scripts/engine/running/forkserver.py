@@ -38,6 +38,7 @@ class Request:
         memory: bytes of address space it may add to what its process starts with.
         bounds: what it may take of time.
         path: where it finds modules, as the client does now: the server may be older.
+        niceness: by how much other processes go before it.
     """
 
     experiment: Experiment
@@ -46,6 +47,7 @@ class Request:
     memory: int
     bounds: Bounds
     path: Sequence[str]
+    niceness: int = 0
 
 
 def main(modules: Sequence[str]) -> NoReturn:
@@ -120,6 +122,7 @@ def _result(request: Request) -> bytes:
     try:
         os.setsid()
         sys.path[:] = request.path
+        os.nice(request.niceness)
         return pickle.dumps(execute(request.experiment, request.root, request.trail, request.memory))
     except BaseException as error:  # the engine's own, or the machine's: a full disk, say
         return pickle.dumps(Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}")))

@@ -30,6 +30,7 @@ def run_isolated(
     memory: int,
     idle: float = IDLE,
     watch: Watch = contextlib.nullcontext,
+    niceness: int = 0,
 ) -> Run:
     """Run an experiment in a fresh process, and leave nothing of it behind: no process, no file.
 
@@ -39,6 +40,7 @@ def run_isolated(
         memory: bytes of address space it may add to what its process starts with.
         idle: seconds in which it may neither compute nor end.
         watch: is given what ends the run, and is a context for as long as it runs.
+        niceness: by how much other processes go before it.
 
     Returns:
         The run. A hang, a death or a result that cannot be sent is a run with a failure.
@@ -48,7 +50,7 @@ def run_isolated(
     """
     with temporary_folder() as folder:
         trail = folder / "trail"
-        request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle), module_path())
+        request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle), module_path(), niceness)
         try:
             answer, verdict = _ask(request, watch)
         except ServerError as error:
