@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.common import digest_of, namer
-from engine.experiments import RECORDER, Cell, Experiment, instrument
+from engine.experiments import RECORDER, Cell, Experiment, instrument, module_folders
 from engine.running import figures
 from engine.running.capture import Descriptors, Recorder, Stream, shell_of_cells
 from engine.running.limits import confine, cpu_seconds
@@ -62,7 +62,8 @@ def execute(experiment: Experiment, root: Path, trail: Path, memory: int) -> Run
     module.__dict__[RECORDER] = lambda cell, line: recorder.held.setdefault(cell, set()).add(line)
     sys.modules["__main__"] = module
     sys.argv = [str(experiment.path)]
-    sys.path.insert(0, str(experiment.path.parent))
+    # As plain Python does; the project's own packages are installed here, but perhaps not where it is sent to.
+    sys.path[:0] = [str(experiment.path.parent), *map(str, module_folders(experiment))]
     shell = shell_of_cells()
     shell.user_module, shell.user_ns = module, module.__dict__
     shell.display_pub.recorder = recorder
