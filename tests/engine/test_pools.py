@@ -28,6 +28,18 @@ def some(tiny: Tiny) -> None:
     tiny.example(f'# %% a caption="一条线。"\nimport matplotlib.pyplot as plt\n{figure}', "draws")
 
 
+def from_elsewhere(tiny: Tiny) -> None:
+    """Write an experiment that needs what lies in other folders of the project."""
+    tiny.write("scripts/shared/__init__.py", "from .part import value\n")
+    tiny.write("scripts/shared/part.py", "value = '共有'\n")
+    tiny.write("more/x.txt", "别处\n")
+    tiny.example(
+        '# %% a reads="../../more"\nfrom shared import value\nfrom pathlib import Path\n'
+        'print(value, Path(__file__).parents[2].joinpath("more/x.txt").read_text())\n',
+        "uses-package",
+    )
+
+
 def everything(tiny: Tiny) -> dict[str, bytes]:
     """Return what the build wrote, and the cached notebooks without the time they took."""
     found = {}
@@ -69,6 +81,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def test_a_cluster_gives_the_bytes_of_a_local_run(tiny: Tiny, cluster: str) -> None:
     some(tiny)
+    from_elsewhere(tiny)
     tiny.example("# %% a\nassert 1 + 1 == 3\n", "wrong")
     here = tiny.command("run", "examples")
     local = everything(tiny)
@@ -81,7 +94,7 @@ def test_a_cluster_gives_the_bytes_of_a_local_run(tiny: Tiny, cluster: str) -> N
     assert everything(tiny) == local
     assert "examples/04-a/data.csv" in str(local)  # what was read elsewhere is still known by its name here
     (tiny.root / "examples/04-a/wrong.py").unlink()
-    assert tiny.command("run", "examples").stdout == "完成：执行了 0 个实验，5 个取自缓存\n"
+    assert tiny.command("run", "examples").stdout == "完成：执行了 0 个实验，6 个取自缓存\n"
 
 
 def _sorted(text: str) -> list[str]:

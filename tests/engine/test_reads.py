@@ -243,7 +243,7 @@ def test_what_does_not_count(tiny: Tiny, tmp_path_factory: pytest.TempPathFactor
     lone(
         tiny,
         f"""
-        import _helper, json, pk
+        import _helper, pk
         import importlib.metadata, inspect, pkgutil, warnings
 
         list(importlib.metadata.distributions())
@@ -266,6 +266,24 @@ def test_what_does_not_count(tiny: Tiny, tmp_path_factory: pytest.TempPathFactor
     assert json.loads(entry.read_bytes())["notebook"]["metadata"]["engine"]["reads"] == {}
     outside.write_text("2")
     tiny.write(f"{HERE}/new.py", "")
+    assert run(tiny) == ()
+
+
+def test_a_folder_that_is_not_there_counts_where_the_experiment_looks_for_it(tiny: Tiny) -> None:
+    lone(tiny, "import glob\nprint(glob.glob(f'{here}/d/*.txt'))")
+    run(tiny)
+    tiny.write(f"{HERE}/d/x.txt", "")
+    assert run(tiny) == ("04-a/lone",)
+
+
+def test_where_libraries_look_for_their_parts_does_not_count(tiny: Tiny) -> None:
+    """A process that imports torch anew looks for its parts in each folder of modules."""
+    tiny.write(
+        "site-packages/prober.py", "import glob, sys\n\nfor p in sys.path:\n    glob.glob(f'{p}/parts/*.so')\n"
+    )
+    lone(tiny, "sys.path.insert(1, str(here.parent.parent / 'site-packages'))\nimport prober\nprint(1)")
+    run(tiny)
+    tiny.write(f"{HERE}/parts/x.so", "")
     assert run(tiny) == ()
 
 

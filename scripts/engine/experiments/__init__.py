@@ -11,7 +11,7 @@ from engine.experiments.experiment import (
     words_in_code,
 )
 from engine.experiments.explain import reasons
-from engine.experiments.key import ingredients, key_of, local_modules
+from engine.experiments.key import declared_files, ingredients, key_of, local_modules, module_folders
 from engine.experiments.lab import Lab, page_metadata, read_lab
 from engine.experiments.parse import parse_experiment
 from engine.experiments.read import current_key, read_experiments, read_labs, select
@@ -27,11 +27,13 @@ __all__ = [
     "Lab",
     "Text",
     "current_key",
+    "declared_files",
     "ingredients",
     "instrument",
     "is_time_limit",
     "key_of",
     "local_modules",
+    "module_folders",
     "page_metadata",
     "parse_experiment",
     "read_experiments",

@@ -25,6 +25,9 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.names import dotted_names
 from engine.experiments.source import check_python, read_text
 
+PACKAGES = "scripts"
+"""The folder of the packages that the project itself installs."""
+
 # What every result depends on, whether or not the experiment imports it.
 _ALWAYS = ("ipython", "matplotlib")
 # All that runs an experiment shapes its result, but for where it runs.
@@ -84,11 +87,23 @@ def local_modules(experiment: Experiment) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def module_folders(experiment: Experiment) -> list[Path]:
+    """Return the folders of the project, other than its own, that an experiment imports modules from."""
+    folders = {_folder_of(name.split(".")[0], experiment) for name in local_modules(experiment)}
+    return sorted(folder for folder in folders if folder and folder != experiment.path.parent)
+
+
+def declared_files(experiment: Experiment) -> list[Path]:
+    """Return the files that an experiment says it reads, and those in the folders that it says."""
+    paths = [Path(os.path.normpath(experiment.path.parent / read)) for read in experiment.reads]
+    return [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+
+
 def _folder_of(top: str, experiment: Experiment) -> Path | None:
     """Return the folder of the project that holds a module, or None: it is a library's, Python's, or nowhere."""
-    beside = experiment.path.parent
-    if beside.joinpath(f"{top}.py").is_file() or beside.joinpath(top).is_dir():
-        return beside
+    for folder in (experiment.path.parent, _root_of(experiment) / PACKAGES):
+        if folder.joinpath(f"{top}.py").is_file() or folder.joinpath(top).is_dir():
+            return folder if namer(str(_root_of(experiment)))(str(folder / top)) else None
     place = None if top in sys.stdlib_module_names else _place_of(top, tuple(sys.path))
     return Path(place).parent if place and namer(str(_root_of(experiment)))(place) else None
 

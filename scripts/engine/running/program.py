@@ -15,7 +15,7 @@ import types
 import warnings
 from pathlib import Path
 
-from engine.experiments import Experiment
+from engine.experiments import Experiment, module_folders
 
 _FEATURES = importlib.import_module("__future__")
 _FUTURE = functools.reduce(
@@ -38,7 +38,8 @@ def become_program(experiment: Experiment) -> types.ModuleType:
     )
     sys.modules["__main__"] = module
     sys.argv, sys.orig_argv = [path], [sys.executable, path]
-    sys.path.insert(0, str(experiment.path.parent))
+    # As plain Python does; the project's own packages are installed here, but perhaps not where it is sent to.
+    sys.path[:0] = [str(experiment.path.parent), *map(str, module_folders(experiment))]
     # What runs is what was read: the file may be saved meanwhile, and tracebacks are to show the lines that ran.
     lines = experiment.text.splitlines(keepends=True)
     linecache.cache[path] = (len(experiment.text), None, lines, path)

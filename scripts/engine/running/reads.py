@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -116,12 +117,13 @@ class _Follower:
             return
         self._here.busy = True
         try:
-            caller = sys._getframe(1).f_code.co_filename
-            by_import = bool(_IMPORTS.search(caller))
+            caller = sys._getframe(1)
+            by_import = bool(_IMPORTS.search(caller.f_code.co_filename))
             stale = by_import and event == "open" and self._is_bytecode(args[0])
             if not stale:
                 for path in self._paths(event, args, by_import):
-                    self._take(path)
+                    if not path.endswith("/") or os.path.isdir(path) or self._asks(caller):
+                        self._take(path)
         except Exception:  # an odd argument: what was called says so itself
             stale = False
         finally:
@@ -129,6 +131,17 @@ class _Follower:
         if stale:
             # Bytecode holds the time of its source in whole seconds: what was saved twice in one would not be seen.
             raise PermissionError("bytecode of the project is not used")
+
+    def _asks(self, frame: types.FrameType | None) -> bool:
+        """Whether the project's own code asks, and no library that looks for its parts wherever they might be."""
+        while frame:
+            file = frame.f_code.co_filename
+            if "site-packages" in file or "dist-packages" in file:
+                return False
+            if self._name_of(file) is not None:
+                return True
+            frame = frame.f_back
+        return True
 
     def _is_bytecode(self, path: Any) -> bool:
         if not isinstance(path, str) or "__pycache__" not in path:

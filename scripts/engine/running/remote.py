@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.common import cores
-from engine.experiments import Experiment, ingredients, key_of
+from engine.experiments import Experiment, declared_files, ingredients, key_of, local_modules
 from engine.running.folders import temporary_folder
 from engine.running.isolation import IDLE, run_isolated
 from engine.running.pools import memory_limit
@@ -20,7 +20,7 @@ class RemotePool:
     """Experiments on other machines, through any ``concurrent.futures.Executor`` that reaches them.
 
     The machines need the engine and the libraries in the same versions, and no shared folder: the experiments travel
-    with the files of their chapter's folder.
+    with the files of their chapter's folder, the modules of the project that they import and the data they declare.
     """
 
     def __init__(self, executor: Executor, root: Path, idle: float = IDLE) -> None:
@@ -50,7 +50,7 @@ class RemotePool:
 
 @dataclass(frozen=True)
 class Parcel:
-    """An experiment with what it needs elsewhere: its folder's files by their path in the project, and its key."""
+    """An experiment with what it needs elsewhere: files by their path in the project, and its key."""
 
     experiment: Experiment
     name: str
@@ -60,7 +60,10 @@ class Parcel:
 
 def parcel_of(experiment: Experiment, root: Path) -> Parcel:
     """Pack an experiment of the project at `root`."""
-    files = [path for path in experiment.path.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    beside = [
+        path for path in experiment.path.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    files = [*beside, *local_modules(experiment).values(), *declared_files(experiment)]
     name = experiment.path.relative_to(root).as_posix()
     return Parcel(
         experiment, name, {path.relative_to(root).as_posix(): path.read_bytes() for path in files}, key_of(experiment)
