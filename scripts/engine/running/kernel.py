@@ -1,6 +1,6 @@
 """Run one experiment in this process, as Jupyter would: what each cell prints, displays, draws and raises.
 
-Meant for a process of its own (see `runner`): it takes over stdout, the current folder, the display hooks of IPython
+Meant for a process of its own (see `supervisor`): it takes over stdout, the current folder, the display hooks of IPython
 and the process's memory limit, and gives nothing back.
 """
 
