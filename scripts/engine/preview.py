@@ -201,6 +201,9 @@ class Preview:
         with self._state:
             self._news = False
             ended = {key: self._ended[key] for key in missing if key in self._ended}
+        fresh = [missing[key] for key, run in ended.items() if run.facts]  # kept while we waited
+        unkept = {e.id for e in results.take_cached(fresh, keys, labs, force=False)}
+        missing = {key: e for key, e in missing.items() if e.id in unkept or e.id not in results.facts}
         problems += (problem for run in ended.values() for problem in run.problems)
         waiting = {e.id for key, e in missing.items() if key not in ended}
         facts = results.facts | {e.id: _facts(e, ended.get(key)) for key, e in missing.items()}

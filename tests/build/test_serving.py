@@ -26,6 +26,7 @@ from pathlib import Path
 with Path({log!r}).open("a") as file:
     file.write("开始\\n")
 while not Path({gate!r}).exists():
+    sum(range(100_000))  # it computes: what only sleeps is ended some time
     time.sleep(0.05)
 print('终于')
 x = 1 + 1
