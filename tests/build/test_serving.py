@@ -173,7 +173,7 @@ def test_an_experiment_that_cannot_be_read_is_said_on_its_page(two: Tiny, tmp_pa
         assert "examples/04-a/other.py:" in server.get("04-a/other.html")
         two.example("# %% a\nimport _helper\nx = 1 + 1\nassert x == 2\n", "other")
         two.write("examples/04-a/_helper.py", "y = (\n")
-        server.wait(lambda: "examples/04-a/_helper.py:1: 语法错误" in server.get("04-a/other.html"))
+        server.wait(lambda: "examples/04-a/_helper.py:1: 不是合法的 Python" in server.get("04-a/other.html"))
         server.wait(lambda: "和： 2" in server.page())
         two.write("examples/04-a/_helper.py", "y = 1\n")
         server.wait(lambda: "已执行" in server.get("04-a/other.html"))

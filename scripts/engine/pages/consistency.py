@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Sequence
 
 from engine.common import LABS, Problem, Project, check_text, line_of_tag
@@ -14,6 +15,7 @@ LEDGER_FRAGMENTS = ("ledger/errata.md", "ledger/report.md")
 """What any page may include besides the cells of experiments and what `references` makes."""
 
 _OF_LABS = ("stamp", "foot")
+_EXPERIMENT = re.compile(r"\bexamples/[^\s:]+\.py\b")
 # Folders of docs/ that are not for chapters: what others or MkDocs itself keep there.
 _TAKEN = {
     "tags": "标签页",
@@ -42,7 +44,8 @@ def check_pages(
         whole: these are all pages and experiments.
     """
     experiments = {experiment.id: experiment for experiment in readable}
-    broken = {problem.path for problem in known}
+    # Those that cannot be read, and those of which a helper cannot.
+    broken = {problem.path for problem in known}.union(*(_EXPERIMENT.findall(problem.hint) for problem in known))
     numbers: dict[str, Page] = {}
     for page in pages:
         if page.qa is None:

@@ -116,6 +116,9 @@ def _made_of_run(
         yield project.downloads / f"{experiment.id}.py", experiment.text
         yield project.downloads / f"{experiment.id}.ipynb", downloadable(notebook, experiment)
         if lab:
-            yield project.notebooks / f"{experiment.path.stem}.ipynb", downloadable(notebook, experiment, page_metadata(lab))
+            yield (
+                project.notebooks / f"{experiment.path.stem}.ipynb",
+                downloadable(notebook, experiment, page_metadata(lab)),
+            )
         if not found and (picture := thumbnail(experiment, notebook)):
             yield project.thumbnails / f"{experiment.id}.svg", picture
