@@ -1,7 +1,7 @@
 """Run one experiment in this process, as Jupyter would: what each cell prints, displays, draws and raises.
 
-Meant for a process of its own (see `supervisor`): it takes over stdout, the current folder, the display hooks of IPython
-and the process's memory limit, and gives nothing back.
+Meant for a process of its own (see `supervisor`): it takes over stdout, the current folder, the display hooks of
+IPython and the process's memory limit, and gives nothing back.
 """
 
 from __future__ import annotations
