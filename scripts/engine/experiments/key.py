@@ -32,7 +32,7 @@ PACKAGES = "scripts"
 _ALWAYS = ("ipython", "matplotlib")
 # All that runs an experiment shapes its result, but for where it runs.
 _SHAPES_RESULTS = ("running/*", "experiments/assertions.py")
-_WHERE = ("running/pools.py", "running/remote.py")
+_WHERE = ("running/pools.py", "running/remote.py", "running/background.py")
 
 
 def key_of(experiment: Experiment, memo: Memo | None = None) -> str:

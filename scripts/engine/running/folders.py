@@ -35,6 +35,19 @@ def temporary_folder() -> Iterator[Path]:
         mark.close()
 
 
+def hold(folder: Path) -> IO[bytes]:
+    """Have a temporary folder of another process last as long as what is returned is open.
+
+    Raises:
+        OSError: it has been removed.
+    """
+    mark = (folder / _MARK).open("rb")
+    with contextlib.suppress(OSError):
+        fcntl.flock(mark, fcntl.LOCK_SH)
+    (folder / _MARK).stat()  # not removed before it was locked
+    return mark
+
+
 def _marked_folder() -> tuple[Path, IO[bytes]]:
     """Make a folder; return it with its mark, which is locked for as long as it is open."""
     while True:
@@ -44,7 +57,7 @@ def _marked_folder() -> tuple[Path, IO[bytes]]:
         except FileNotFoundError:  # another build took it for left, being empty
             continue
         with contextlib.suppress(OSError):  # a file system without locks: then nobody takes the folder for left
-            fcntl.flock(mark, fcntl.LOCK_EX)
+            fcntl.flock(mark, fcntl.LOCK_SH)
         mark.write(_WORDS)
         if (folder / _MARK).exists():  # as above, before it was locked
             return folder, mark

@@ -18,9 +18,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from engine.experiments import Experiment
+from engine.running.folders import hold
 from engine.running.run import Failure, Run
 from engine.running.supervisor import Bounds, Verdict, supervise
 
@@ -60,15 +61,23 @@ def main(modules: Sequence[str]) -> NoReturn:
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):  # whoever started the build may ignore them
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _load(modules)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # how a supervisor ended, nobody asks
-    with contextlib.suppress(OSError):
-        control.send(READY)
-        while (received := socket.recv_fds(control, 1, 1))[1]:
-            with socket.socket(fileno=received[1][0]) as connection:
-                _fork(connection, control)
-    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)  # the client may have been killed
-    os._exit(0)
+    folder = Path(os.environ["TMPDIR"])
+    mark = hold(folder)
+    try:
+        _load(modules)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # how a supervisor ended, nobody asks
+        with contextlib.suppress(OSError):
+            control.send(READY)
+            while (received := socket.recv_fds(control, 1, 1))[1]:
+                with socket.socket(fileno=received[1][0]) as connection:
+                    _fork(connection, [control, mark])
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+        status = 1
+    shutil.rmtree(folder, ignore_errors=True)  # the client may have been killed
+    os._exit(status)
 
 
 def _load(modules: Sequence[str]) -> None:
@@ -87,7 +96,7 @@ def _load(modules: Sequence[str]) -> None:
     gc.enable()
 
 
-def _fork(connection: socket.socket, control: socket.socket) -> None:
+def _fork(connection: socket.socket, ours: Sequence[IO[bytes] | socket.socket]) -> None:
     """Fork the supervisor of what the connection asks for."""
     try:
         pid = os.fork()
@@ -97,7 +106,8 @@ def _fork(connection: socket.socket, control: socket.socket) -> None:
     if pid == 0:
         try:
             os.setsid()
-            control.close()
+            for thing in ours:
+                thing.close()
             _serve(connection)
         except BaseException:
             sys.excepthook(*sys.exc_info())
