@@ -1,10 +1,6 @@
 """Run one experiment in this process, as Jupyter would: what each cell prints, displays, draws and raises.
 
-<<<<<<< HEAD
 Meant for a process of its own (see `isolation`): it takes over stdout, the current folder, the display hooks of
-=======
-Meant for a process of its own (see `supervisor`): it takes over stdout, the current folder, the display hooks of
->>>>>>> limits
 IPython and the process's memory limit, and gives nothing back.
 """
 
