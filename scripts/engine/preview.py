@@ -185,7 +185,7 @@ class Preview:
         except EngineError as error:
             return Draft(error.problems, {"": error.problems})
         problems: list[Problem] = []
-        made = _DraftProject(project.root, project.questions, project.tag_groups, self._folder)
+        made = _DraftProject(project.root, project.questions, project.tag_groups, project.old_form, self._folder)
         written = _Folder()
         results = Results(made, self._reporter, problems, written)
         memo = Memo(project.memo)

@@ -20,6 +20,7 @@ class Project:
     root: Path
     questions: frozenset[str]
     tag_groups: Mapping[str, Mapping[str, str]]
+    old_form: frozenset[str] = frozenset()
 
     @property
     def tags(self) -> frozenset[str]:
@@ -133,8 +134,7 @@ def load_project(root: Path) -> Project:
         UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`, or it is not as agreed.
     """
     root = root.resolve()
-    questions, tag_groups = read_settings(root)
-    return Project(root, questions, tag_groups)
+    return Project(root, *read_settings(root))
 
 
 def find_root(start: Path) -> Path:

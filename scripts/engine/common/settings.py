@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.common.errors import Problem, UsageError
 
@@ -16,8 +16,22 @@ _NOT_IN_TAGS = re.compile(r'[/\\#%?<>"|&\x00-\x1f]|^[.\s]|\s$')
 """A tag is the name of a file and part of an address."""
 
 
-def read_settings(root: Path) -> tuple[frozenset[str], Mapping[str, Mapping[str, str]]]:
-    """Return the numbers of all questions, and what each tag covers, by group.
+class Settings(NamedTuple):
+    """What a project says of itself.
+
+    Attributes:
+        questions: the numbers of all questions.
+        tags: what each tag covers, by group.
+        old_form: the numbers of the questions whose pages are still as an earlier design had them.
+    """
+
+    questions: frozenset[str]
+    tags: Mapping[str, Mapping[str, str]]
+    old_form: frozenset[str]
+
+
+def read_settings(root: Path) -> Settings:
+    """Return the settings.
 
     Raises:
         UsageError: there is no pyproject.toml with a ``[tool.engine]`` table in `root`, or it is not as agreed.
@@ -48,7 +62,7 @@ def read_settings(root: Path) -> tuple[frozenset[str], Mapping[str, Mapping[str,
         raise UsageError(Problem(NAME, _line(text, word), what, hint) for word, what, hint in defects)
     questions = settings.get("questions", {})
     numbers = frozenset(f"{chapter}-{i}" for chapter, n in questions.items() for i in range(1, n + 1))
-    return numbers, settings.get("tags", {})
+    return Settings(numbers, settings.get("tags", {}), frozenset(settings.get("old_form", [])))
 
 
 def line_of_tag(root: Path, tag: str) -> int | None:
@@ -83,6 +97,9 @@ def _defects(settings: Any) -> Iterator[tuple[str, str, str]]:
             yield chapter, f"questions 里的“{chapter}”不是章号", hint
         if type(number) is not int or not 0 <= number <= _MOST:
             yield chapter, f"questions 里第 {chapter} 章的问题数不是 0 到 {_MOST} 的整数：{str(number)[:40]!r}", hint
+    old_form = settings.get("old_form", [])
+    if not isinstance(old_form, list) or not all(isinstance(number, str) for number in old_form):
+        yield "old_form", "old_form 要写成问题编号的列表", 'old_form = ["04-2", "07-1"]'
     hint = '[tool.engine.tags."组名"] 下面每行一个 "标签" = "它管什么"'
     if not isinstance(groups, dict):
         yield "tags", "tags 要写成表", hint

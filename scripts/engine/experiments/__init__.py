@@ -13,10 +13,11 @@ from engine.experiments.experiment import (
 from engine.experiments.explain import reasons
 from engine.experiments.key import declared_files, ingredients, key_of, local_modules, module_folders
 from engine.experiments.lab import Lab, page_metadata, read_lab
-from engine.experiments.parse import parse_experiment
+from engine.experiments.parse import CELL_NAME, parse_experiment
 from engine.experiments.read import current_key, read_experiments, read_labs, select
 
 __all__ = [
+    "CELL_NAME",
     "DEFAULT_TIMEOUT",
     "FAILURES",
     "RECORDER",

@@ -14,7 +14,7 @@ from engine.experiments.assertions import Assertion
 DEFAULT_TIMEOUT = 120.0
 _LONGEST_TIMEOUT = 7 * 86400
 # Fragments of these names are made by the engine beside the cells' own.
-RESERVED = frozenset({"claims", "stamp", "related", "foot"})
+RESERVED = frozenset({"claims", "stamp", "related", "foot", "stress"})
 
 
 def is_time_limit(value: object) -> bool:

@@ -19,7 +19,7 @@ from engine.experiments.names import dotted_names, used_names
 from engine.experiments.percent import RawCell, docstring_of, split_cells, uncommented
 from engine.experiments.source import NO_PYTHON, check_python, no_python, parsed, read_text
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+CELL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OPTIONS = ("raises", "caption", "timeout", "reads", "label", "fold")
 _WORDS = ("raises", "caption", "label", "fold")
 _LAB_HEADER = re.compile(r"# ---[ \t]*\n((?:#.*\n)*?)# ---[ \t]*(?:\n|\Z)")
@@ -168,7 +168,7 @@ class _Reader:
         if raw.kind:
             self.problem(raw.at, "实验里只有代码单元", "文字写在 docs/ 下的同名页面里")
             return
-        if not raw.title or not _NAME.fullmatch(raw.title):
+        if not raw.title or not CELL_NAME.fullmatch(raw.title):
             what = f"单元名“{raw.title}”不合规" if raw.title else "单元没有名字"
             self.problem(raw.at, what, "写成 # %% storage；名字用小写英文、数字和连字符")
             return

@@ -5,17 +5,19 @@ A claim is held by a cell that ran and in which an assertion that could have fai
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.common import Problem, table, text, wrapped
-from engine.experiments import Cell, Experiment, words_in_code
+from engine.common import REFERENCE, Problem, table, text, wrapped
+from engine.experiments import CELL_NAME, Cell, Experiment, words_in_code
 from engine.pages.claims import VERDICTS, Claim
 from engine.pages.page import Page, qa_order
-from engine.results import Facts, download_links, duration, versions
+from engine.results import Facts, download_links, duration, label_id, versions
+from markdown_extensions.values import definitions
 
 _CLASS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
 _SHORT = {**{verdict: verdict for verdict in VERDICTS}, VERDICTS[3]: "无法判定"}
@@ -36,13 +38,12 @@ def check_entry(entry: Entry) -> Iterator[Problem]:
     page, experiment = entry.page, entry.experiment
     for claim in page.claims:
         for name in claim.evidence:
-            cell = experiment.cell(name)
+            cell = _cell_of(experiment, name)
             if cell is None:
-                yield Problem(
-                    page.path, claim.line, f"证据“{name}”不是 {experiment.id}.py 的单元", _known(experiment)
-                )
-            elif why := _why_not_evidence(cell, entry):
-                yield Problem(page.path, claim.line, f"单元 {name} 撑不起这条说法：{why}", claim.says)
+                what = f"{experiment.id}.py 里没有叫“{name}”的断言或单元"
+                yield Problem(page.path, claim.line, what, _known(experiment))
+            elif why := _why_not_evidence(cell, name, entry):
+                yield Problem(page.path, claim.line, f"“{name}”撑不起这条说法：{why}", claim.says)
     embedded = {path for path, _ in page.includes}
     for cell in experiment.cells:
         if f"{experiment.id}/{cell.name}.md" not in embedded:
@@ -50,15 +51,21 @@ def check_entry(entry: Entry) -> Iterator[Problem]:
             yield Problem(page.path, None, f"单元 {cell.name} 没有嵌进页面", f"在讲到它的地方加一行：{line}")
 
 
-def _why_not_evidence(cell: Cell, entry: Entry) -> str | None:
-    if cell.raises:
+def _cell_of(experiment: Experiment, name: str) -> Cell | None:
+    """Return the cell of a named assertion, or the cell of this name, or None."""
+    return next((cell for cell in experiment.cells if name in cell.labels), experiment.cell(name))
+
+
+def _why_not_evidence(cell: Cell, name: str, entry: Entry) -> str | None:
+    assertions = [assertion for assertion in cell.assertions if assertion.label == name] or cell.assertions
+    if cell.raises and name == cell.name:
         return None  # that it raised what it declares is the assertion, and the run has checked it
     held = set(entry.facts.held.get(cell.name, ()))
-    if not cell.assertions:
+    if not assertions:
         return "其中没有断言"
-    could_fail = [assertion for assertion in cell.assertions if assertion.trivial is None]
+    could_fail = [assertion for assertion in assertions if assertion.trivial is None]
     if not could_fail:
-        first = cell.assertions[0]
+        first = assertions[0]
         return f"第 {cell.line + first.line - 1} 行的断言不可能失败（{first.trivial}）"
     if entry.facts.passed and not any(assertion.line in held for assertion in could_fail):
         return f"第 {cell.line + could_fail[0].line - 1} 行的断言没有执行到"
@@ -66,13 +73,26 @@ def _why_not_evidence(cell: Cell, entry: Entry) -> str | None:
 
 
 def _known(experiment: Experiment) -> str:
-    return f"它的单元：{'、'.join(cell.name for cell in experiment.cells)}"
+    labels = [label for cell in experiment.cells for label in cell.labels]
+    cells = [cell.name for cell in experiment.cells]
+    return f"它的断言：{'、'.join(labels)}" if labels else f"它的单元：{'、'.join(cells)}"
 
 
-def claims_fragment(page: Page) -> str:
-    """Return the table of a page's claims."""
-    rows = [(text(claim.says), _verdict(claim), _finding(claim, "")) for claim in page.claims]
-    return wrapped("qa-claims", table(("常见说法", "判定", "实验怎么说"), rows))
+def claims_fragment(page: Page, quoted: Mapping[str, str] | None = None) -> str:
+    """Return the table of a page's claims, and what the page quotes of the run (see `markdown_extensions.values`)."""
+    rows = [(text(claim.says), _verdict(claim), _finding(claim, "")) for claim in filled(page, quoted or {}).claims]
+    brought = f"\n{definitions(dict(quoted))}\n" if quoted else ""
+    return wrapped("qa-claims", table(("常见说法", "判定", "实验怎么说"), rows)) + brought
+
+
+def filled(page: Page, quoted: Mapping[str, str]) -> Page:
+    """Return a page with what its claims and its description quote of the run put in."""
+
+    def fill(words: str) -> str:
+        return REFERENCE.sub(lambda match: quoted.get(match.group(), match.group()), words)
+
+    claims = tuple(dataclasses.replace(claim, truth=fill(claim.truth)) for claim in page.claims)
+    return dataclasses.replace(page, claims=claims, description=fill(page.description))
 
 
 def foot_fragment(entry: Entry) -> str:
@@ -191,4 +211,9 @@ def _finding(claim: Claim, page: str) -> str:
 
 
 def _evidence(claim: Claim, page: str) -> str:
-    return " ".join(f"[{name}]({page}#cell-{name}){{ .qa-evidence }}" for name in claim.evidence)
+    return " ".join(f"[{text(name)}]({page}#{_anchor(name)}){{ .qa-evidence }}" for name in claim.evidence)
+
+
+def _anchor(name: str) -> str:
+    """Return where evidence stands: a named assertion has a place of its own, a cell is one."""
+    return f"cell-{name}" if CELL_NAME.fullmatch(name) else label_id(name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e-?\d+)?%?(?![\w]*[A-Za-z_])")
 # What holds digits and is no figure: links, ids of questions, versions behind a name, years of citations, list marks.
 _NOT_FIGURES = re.compile(
-    r"\]\([^)]*\)|\{[#.][^}]*\}|<[^>]+>|https?://\S+|\{\{[^}]*\}\}"
+    r"^.*-8<-.*$|\]\([^)]*\)|\{[#.][^}]*\}|<[^>]+>|https?://\S+|\{\{[^}]*\}\}"
     r"|(?<!\d)\d\d-\d\d?(?!\d)"
     r"|第\s*\d+(?:[-–.]\d+)*\s*[讲章节]|[（(，、；]\s*(?:19|20)\d\d[a-z]?(?=[）)，；、。])|(?<=[（(])(?:19|20)\d\d[a-z]?"
     r"|(?:PyTorch|torch|torchvision|Python|NumPy|scikit-learn|Optuna)\s+v?\d+(?:\.\d+)*"

@@ -19,10 +19,12 @@ from engine.common import (
     front_matter,
     includes,
     suggest,
+    without_code,
 )
 from engine.pages.claims import Claim, check_claim
 
-_KEYS = ("title", "qa", "tags", "related", "description", "aliases", "asks", "claims")
+_KEYS = ("title", "qa", "tags", "related", "description", "aliases", "asks", "given", "claims")
+_HEADING = re.compile(r"## +(.*?)\s*(?:\{[^}]*\})?\s*$")
 _NOT_IN_NAMES = re.compile(r'[#%?$"<>|*\\`\[\]\x00-\x1f\x7f]')
 """Characters with a meaning of their own in an address, in Markdown's links, or in the names of files elsewhere."""
 
@@ -42,7 +44,11 @@ class Page:
         aliases: other names: English, API names, error messages.
         asks: other ways to ask.
         claims: in order.
+        given: numbers of its words that no run gives: definitions, facts of works that it cites.
         includes: the fragments the page includes, with their lines.
+        prose: its text without front matter and code, with the line of the first.
+        words: texts of its front matter that say something, with their lines.
+        headings: its headings of the second level, with their lines.
         lines: the line of each key of the front matter.
     """
 
@@ -56,7 +62,11 @@ class Page:
     aliases: tuple[str, ...]
     asks: tuple[str, ...]
     claims: tuple[Claim, ...]
+    given: tuple[str, ...]
     includes: tuple[tuple[str, int], ...]
+    prose: tuple[tuple[str, int], ...]
+    words: tuple[tuple[str, int], ...]
+    headings: tuple[tuple[str, int], ...]
     lines: dict[str, int]
 
     @property
@@ -102,6 +112,7 @@ def read_page(path: Path, project: Project) -> Page:
     for key in ("title", "description"):
         if isinstance(words := front.get(key), str):
             problems += check_text(words, lines.get(key, 1), name)
+    prose = without_code(body)
     claims: list[Claim] = []
     if "qa" in front:
         claims = _check_question(front, lines, name, project, problems)
@@ -119,9 +130,28 @@ def read_page(path: Path, project: Project) -> Page:
         aliases=_list(front, "aliases"),
         asks=_list(front, "asks"),
         claims=tuple(claims),
+        given=_list(front, "given"),
         includes=tuple(included),
+        prose=(("\n".join(prose), body_start + 1),),
+        words=tuple(_sayings(front, lines, claims)),
+        headings=tuple(
+            (match[1], number) for number, line in enumerate(prose, body_start + 1) if (match := _HEADING.match(line))
+        ),
         lines=lines,
     )
+
+
+def _headings(prose: Sequence[str], first_line: int) -> Iterator[tuple[str, int]]:
+    """Yield the headings of the second level, with their lines."""
+    for number, line in enumerate(prose, first_line):
+        if match := _HEADING.match(line):
+            yield match[1], number
+
+
+def _sayings(front: dict[str, Any], lines: dict[str, int], claims: Sequence[Claim]) -> Iterator[tuple[str, int]]:
+    """Yield the texts of the front matter that say what is so, with their lines."""
+    yield _words(front, "description"), lines.get("description", 1)
+    yield from ((claim.truth, claim.line) for claim in claims)
 
 
 def _words(front: dict[str, Any], key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ from engine.pages.citations import Citations
 from engine.pages.cited import cited_works
 from engine.pages.consistency import LEDGER_FRAGMENTS, check_pages
 from engine.pages.course import Lecture, course_fragment, read_course
+from engine.pages.form import check_form, quoted
 from engine.pages.glossary import Term, glossary_fragment, read_glossary
 from engine.pages.labs import check_labs, foot_fragment
 from engine.pages.ledger import Entry
 from engine.pages.outward import Outward
 from engine.pages.page import Page, read_page
 from engine.results import Facts
+from engine.stress import Declaration, Outcome, check, code_digest, read_declaration, read_record, stress_fragment
 
 
 def read_pages(project: Project, only: Sequence[str] | None, problems: list[Problem]) -> Iterator[Page]:
@@ -79,9 +82,14 @@ def write_pages(
     entries = entries_of(pages, experiments, facts)
     with guarded(problems, "docs/"):
         problems += check_pages(project, pages, experiments, problems, lectures, whole)
+    survived = {entry.page.id: _survived(project, entry, problems) for entry in entries}
     for entry in entries:
         with guarded(problems, entry.page.path):
             problems += ledger.check_entry(entry)
+            if entry.page.qa not in project.old_form:
+                declaration, outcomes = survived[entry.page.id]
+                problems += check_form(entry.page, entry.experiment, entry.facts, declaration, outcomes)
+    shown = [dataclasses.replace(e, page=ledger.filled(e.page, quoted(e.page, e.facts))) for e in entries]
     if whole:
         with guarded(problems, "docs/labs/"):
             problems += check_labs(labs, pages)
@@ -91,11 +99,30 @@ def write_pages(
     questions = [entry.experiment for entry in entries]
     outward = Outward(lectures, cited, lambda experiment: references.apis_of(experiment, terms), questions)
     written.write(_made_of_claims(project, labs, entries, outward, problems))
+    for entry in entries:
+        declaration, outcomes = survived[entry.page.id]
+        if declaration:
+            with guarded(problems, entry.page.path):
+                path = project.fragments / entry.page.id / "stress.md"
+                written.write([(path, stress_fragment(entry.experiment, declaration, outcomes))])
     with guarded(problems, "docs/course.yml"):
         written.write(_made_of_course(project, entries, lectures))
     if whole:
         with guarded(problems, "docs/"):
-            written.write(_made_of_all(project, pages, labs, entries, facts, terms))
+            written.write(_made_of_all(project, pages, labs, shown, facts, terms))
+
+
+def _survived(
+    project: Project, entry: Entry, problems: list[Problem]
+) -> tuple[Declaration | None, dict[str, Outcome]]:
+    """Return what an experiment is put through, and what came of it; `problems` is told of what does not agree."""
+    with guarded(problems, entry.page.path):
+        declaration = read_declaration(entry.experiment, project.root)
+        if declaration:
+            outcomes = {outcome.name: outcome for outcome in read_record(entry.experiment, project.root)}
+            problems += check(declaration, outcomes, code_digest(entry.experiment))
+            return declaration, outcomes
+    return None, {}
 
 
 def _made_of_claims(
@@ -108,7 +135,7 @@ def _made_of_claims(
     for entry in entries:
         folder = project.fragments / entry.page.id
         with guarded(problems, entry.page.path):
-            yield folder / "claims.md", ledger.claims_fragment(entry.page)
+            yield folder / "claims.md", ledger.claims_fragment(entry.page, quoted(entry.page, entry.facts))
             outer = outward.section(entry.experiment, entry.page)
             yield folder / "foot.md", ledger.foot_fragment(entry) + outer
 

@@ -4,7 +4,16 @@ from engine.results.cache import Cache, Notebook, changed_reads
 from engine.results.durations import read_durations, write_durations
 from engine.results.notebook import Facts, downloadable, facts_of, notebook_of
 from engine.results.pending import pending_facts, pending_files
-from engine.results.render import STAMPED, cell_fragment, cell_outputs_text, download_links, duration, plain, versions
+from engine.results.render import (
+    STAMPED,
+    cell_fragment,
+    cell_outputs_text,
+    download_links,
+    duration,
+    label_id,
+    plain,
+    versions,
+)
 from engine.results.results import Results
 from engine.results.thumbnail import thumbnail
 
@@ -21,6 +30,7 @@ __all__ = [
     "downloadable",
     "duration",
     "facts_of",
+    "label_id",
     "notebook_of",
     "pending_facts",
     "pending_files",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.experiments import Experiment
 from engine.results.cache import Notebook
 from engine.running import Run
 
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?%?")
 PASSED = "通过"
 
 
@@ -71,6 +73,7 @@ def notebook_of(
                 "seconds": round(run.seconds, 3),
                 "reads": dict(reads),
                 "held": {cell.name: list(cell.held) for cell in run.cells},
+                "values": dict(run.values),
                 "ingredients": dict(ingredients),
             },
         },
@@ -111,6 +114,8 @@ class Facts:
         libraries: the versions of what it used.
         python: major and minor version.
         picture: whether it drew, and what the first figure is: "" for none, "drawing", "photo".
+        values: the numbers that it ended with, by name, for pages to quote.
+        printed: the numbers that it printed, as they stand in its outputs.
         status: `PASSED`, or why nothing is known: it has not run yet, say, which only a preview shows.
     """
 
@@ -119,6 +124,8 @@ class Facts:
     libraries: Mapping[str, str]
     python: str
     picture: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    printed: tuple[str, ...] = ()
     status: str = PASSED
 
     @property
@@ -144,7 +151,16 @@ def facts_of(notebook: Notebook) -> Facts:
         _shared(tuple(engine["ingredients"]["libraries"].items())),
         ".".join(notebook["metadata"]["language_info"]["version"].split(".")[:2]),
         "" if not first else "photo" if "<image" in first else "drawing",
+        engine.get("values", {}),
+        _numbers(notebook),
     )
+
+
+def _numbers(notebook: Notebook) -> tuple[str, ...]:
+    """Return the numbers in what an experiment printed or showed as text, each once."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    texts = (output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+    return tuple(dict.fromkeys(number for text in texts for number in _NUMBER.findall(text)))
 
 
 def outputs_of(notebook: Notebook, name: str) -> list[dict[str, Any]]:

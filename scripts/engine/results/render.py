@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.common import Problem, RunError, shown
+from engine.common import Problem, RunError, shown, table
+from engine.common import text as markdown
 from engine.experiments import Cell, Experiment
 from engine.results.cache import Notebook
 from engine.results.notebook import Facts, outputs_of
 from engine.results.png import size_of_png
 from engine.results.svg import BUDGET, clean_svg
 
+_ROW, _DASHES = re.compile(r"\|.*\|\s*\Z"), re.compile(r"\|(?:\s*:?-{3,}:?\s*\|)+\s*\Z")
+_BAR = re.compile(r"(?<!\\)\|")
 LINE_LIMIT, LINE_WIDTH = 60, 400
 """What a page shows of one text output: so many lines of at most so many characters."""
 
@@ -58,8 +61,7 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         RunError: a figure without title or caption, too heavy or no picture; an output with an address that
             changes every time.
     """
-    # Not for the search: it would show code where prose explains. The names in it reach the index another way.
-    blocks = [_fence(cell.source, '.python .qa-code data-search-exclude="1"')]
+    blocks = [_code(cell)]
     figures = 0
     for output in outputs_of(notebook, cell.name):
         kind, data = output["output_type"], output.get("data", {})
@@ -80,10 +82,65 @@ def cell_fragment(cell: Cell, notebook: Notebook, path: str) -> str:
         if _ADDRESS.search(text):
             hint = "内存地址每次运行都不同；打印值，不要打印对象本身"
             raise RunError(Problem(path, cell.line, f"单元 {cell.name} 的输出里有内存地址", hint))
-        if shown := _shorten(plain(text)):
-            blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
+        for is_table, part in _parts(plain(text)) if kind == "stream" else [(False, plain(text))]:
+            if is_table:
+                blocks.append(_table(part))
+            elif shown := _shorten(part):
+                blocks.append(_fence(shown, f'.text .{css} title="{title}"'))
+    if cell.labels:
+        blocks.append(_labels(cell))
     body = "\n\n".join(blocks)
     return f'<div class="qa-cell" id="cell-{cell.name}" markdown="1">\n\n{body}\n\n</div>\n'
+
+
+def _code(cell: Cell) -> str:
+    """Return the code of a cell; machinery is folded under a line that says what it does and how long it is."""
+    # Not for the search: it would show code where prose explains. The names in it reach the index another way.
+    code = _fence(cell.source, '.python .qa-code data-search-exclude="1"')
+    if cell.fold is None:
+        return code
+    lines = sum(bool(line.strip()) for line in cell.source.split("\n"))
+    summary = f"{html.escape(cell.fold, quote=False)}<span>{lines} 行代码</span>"
+    return f'<details class="qa-fold" markdown="1"><summary>{summary}</summary>\n\n{code}\n\n</details>'
+
+
+def _labels(cell: Cell) -> str:
+    """Return the line that says which evidence a cell holds, each with a place to link to."""
+    names = " ".join(
+        f'<span id="{label_id(label)}">{html.escape(label, quote=False)}</span>' for label in cell.labels
+    )
+    return f'<p class="qa-labels" data-search-exclude="1">断言成立：{names}</p>'
+
+
+def label_id(label: str) -> str:
+    """Return the anchor of a named assertion."""
+    return "evidence-" + re.sub(r"[^\w]+", "-", label).strip("-")
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """Take what was printed apart: tables as Markdown writes them (a head, a line of dashes, rows), and the rest."""
+    lines, start = text.split("\n"), 0
+    number = 0
+    while number < len(lines):
+        if _ROW.match(lines[number]) and number + 1 < len(lines) and _DASHES.match(lines[number + 1]):
+            end = number + 2
+            while end < len(lines) and _ROW.match(lines[end]):
+                end += 1
+            yield False, "\n".join(lines[start:number])
+            yield True, "\n".join(lines[number:end])
+            number = start = end
+        else:
+            number += 1
+    yield False, "\n".join(lines[start:])
+
+
+def _table(text: str) -> str:
+    head, _, *rows = (
+        [markdown(part.replace("\\|", "|").strip()) for part in _BAR.split(line.strip().strip("|"))]
+        for line in text.split("\n")
+    )
+    rows = [(row + [""] * len(head))[: len(head)] for row in rows]
+    return f'<div class="qa-results" markdown="1">\n\n{table(head, rows)}\n\n</div>'
 
 
 def stamp_fragment(experiment: Experiment, facts: Facts) -> str:
