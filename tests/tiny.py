@@ -21,8 +21,8 @@ PATIENCE = 900.0
 SETTINGS = """
 [tool.engine]
 questions = { 04 = 3 }
-old_form = ["04-1", "04-2", "04-3"]
 tags = { "主题" = { "张量" = "形状", "优化" = "下降" } }
+old_form = ["04-1", "04-2", "04-3"]
 """
 
 EXAMPLE = '''"""一加一等于几？"""

@@ -25,7 +25,7 @@ def line_of(text: str) -> int:
         ("verdict: 成立", "verdict: 无法用实验判定", "  - says", "要写出理由", ""),
         ("    evidence: sum\n", "", "  - says", "说法没有证据", ""),
         ("evidence: sum", "evidense: sum", "  - says", "说法里不认识“evidense”", "是不是想写“evidence”"),
-        ("evidence: sum", "evidence: smu", "  - says", "证据“smu”不是", "它的单元：sum、error"),
+        ("evidence: sum", "evidence: smu", "  - says", "没有叫“smu”的断言或单元", "它的单元：sum、error"),
         ("says: 一加一等于二", "says: [未闭合", "  - says", "不是合法的 YAML", ""),
         ("04-a/sum/sum.md", "04-a/sum/smu.md", "--8<-- \"04-a/sum/sum.md", "没有单元“smu”", "它的单元：sum、error"),
         ("04-a/sum/sum.md", "04-a/smu/sum.md", "--8<-- \"04-a/sum/sum.md", "没有实验 04-a/smu.py", ""),
