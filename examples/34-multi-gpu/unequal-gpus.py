@@ -48,6 +48,7 @@ for scale in (1, 2 * len(X) / sum(shares)):  # 照常；乘上 进程数 × n / 
     (cross_entropy(ddp(X), y) * scale).backward()
     found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))
 torch.save(found, f"{folder}/rank{rank}.pt")
+dist.barrier()  # 谁也不先走：对方还在通信时退出，进程会异常结束
 dist.destroy_process_group()
 """
 

@@ -2,6 +2,7 @@
 
 from engine.pages.bibliography import Work, read_bibliography
 from engine.pages.citations import Citations
+from engine.pages.claims import VERDICTS
 from engine.pages.consistency import check_pages
 from engine.pages.glossary import Term, read_glossary
 from engine.pages.ledger import Entry, check_entry
@@ -10,6 +11,7 @@ from engine.pages.references import likely_related
 from engine.pages.write import entries_of, read_lectures, read_pages, read_terms, write_pages
 
 __all__ = [
+    "VERDICTS",
     "Citations",
     "Entry",
     "Page",
