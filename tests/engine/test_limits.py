@@ -237,6 +237,20 @@ def test_only_what_is_left_of_a_build_is_removed(tmp_path: Path, monkeypatch: py
     assert not one.exists()
 
 
+def test_a_process_that_is_forked_from_a_build_takes_nothing_from_it(tiny: Tiny) -> None:
+    """As MkDocs's helpers are, between two builds of a server."""
+    code = (
+        "import os\nfrom engine.build import build\nfrom engine.common import load_project\n"
+        f"if __name__ == '__main__':\n    project = load_project(__import__('pathlib').Path({str(tiny.root)!r}))\n"
+        "    build(project)\n    pid = os.fork()\n    pid or __import__('sys').exit()\n    os.waitpid(pid, 0)\n"
+        "    print(build(project, force=True).executed)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True
+    )
+    assert done.stdout == "('04-a/sum',)\n", done.stderr
+
+
 def test_a_build_does_not_trust_what_lies_in_the_temporary_folder(tiny: Tiny, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
