@@ -28,10 +28,12 @@ def temporary_folder() -> Iterator[Path]:
         OSError: it cannot be made.
     """
     folder, mark = _marked_folder()
+    owner = os.getpid()
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.getpid() == owner:  # not in a process that was forked from this one
+            shutil.rmtree(folder, ignore_errors=True)
         mark.close()
 
 
