@@ -19,7 +19,7 @@ def test_a_result_leads_to_its_page(visit: Visit) -> None:
 
 
 def test_dark_changes_page_and_figures(visit: Visit) -> None:
-    page = visit.open(RESHAPE)
+    page = visit.open("08-linear-regression/does-batch-size-matter.html")  # its figure has curves
     colours = """() => [
         getComputedStyle(document.body).backgroundColor,
         getComputedStyle(document.querySelector('.qa-figure svg text')).fill,
@@ -44,10 +44,11 @@ def test_the_system_preference_is_honoured(browser: Browser, served: str) -> Non
 
 def test_evidence_is_one_click_away(visit: Visit) -> None:
     page = visit.open(RESHAPE)
-    page.locator(".qa-evidence", has_text="storage").first.click()
-    page.wait_for_url("**#cell-storage")
+    page.locator(".qa-evidence", has_text="步长接得上才能 view").first.click()
     page.wait_for_function(
-        "() => { const y = document.getElementById('cell-storage').getBoundingClientRect().top; return 0 <= y && y < 300 }"
+        "() => { const place = document.getElementById('evidence-步长接得上才能-view').getBoundingClientRect();"
+        " return decodeURIComponent(location.hash) === '#evidence-步长接得上才能-view'"
+        " && 0 <= place.top && place.top < innerHeight }"
     )
 
 
