@@ -16,6 +16,7 @@ from engine.running.folders import remove_leftovers
 from engine.running.isolation import IDLE, run_isolated
 from engine.running.pools import memory_limit
 from engine.running.run import Failure, Run
+from engine.running.server import stop_server
 
 _NICENESS = 10
 """Of an experiment's process: building and showing pages goes before it."""
@@ -90,6 +91,7 @@ class Background:
         with self._changed:
             self._stopped = True
         self.want({})
+        stop_server()  # it may still be importing
         if self._thread:
             self._thread.join(timeout=10)
 
@@ -117,7 +119,7 @@ class Background:
                 if not self._known(key, slot.experiment):
                     watch = functools.partial(self._watch, slot)
                     memory = memory_limit(self.jobs)
-                    run = run_isolated(slot.experiment, self._root, memory, IDLE, watch, _NICENESS)
+                    run = run_isolated(slot.experiment, self._root, memory, IDLE, watch, _NICENESS, shared=True)
             except Exception as error:  # no room for a temporary folder, say
                 run = Run((), 0.0, {}, Failure(None, f"没能执行：{type(error).__name__}: {error}"))
             try:

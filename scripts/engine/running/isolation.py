@@ -31,6 +31,7 @@ def run_isolated(
     idle: float = IDLE,
     watch: Watch = contextlib.nullcontext,
     niceness: int = 0,
+    shared: bool = False,
 ) -> Run:
     """Run an experiment in a fresh process, and leave nothing of it behind: no process, no file.
 
@@ -41,6 +42,7 @@ def run_isolated(
         idle: seconds in which it may neither compute nor end.
         watch: is given what ends the run, and is a context for as long as it runs.
         niceness: by how much other processes go before it.
+        shared: others run besides, and go on when this one is ended.
 
     Returns:
         The run. A hang, a death or a result that cannot be sent is a run with a failure.
@@ -52,7 +54,7 @@ def run_isolated(
         trail = folder / "trail"
         request = Request(experiment, root, trail, memory, Bounds(experiment.timeout, idle), module_path(), niceness)
         try:
-            answer, verdict = _ask(request, watch)
+            answer, verdict = _ask(request, watch, shared)
         except ServerError as error:
             return Run((), 0.0, {}, Failure(None, f"没能执行：{error}"))
         with contextlib.suppress(Exception):  # what a half-sent or damaged pickle raises can be anything
@@ -63,7 +65,7 @@ def run_isolated(
         return Run((), 0.0, {}, dataclasses.replace(failure, traceback=said))
 
 
-def _ask(request: Request, watch: Watch) -> tuple[bytes, Verdict | None]:
+def _ask(request: Request, watch: Watch, shared: bool) -> tuple[bytes, Verdict | None]:
     """Ask the server, and another one if it ends before it answers.
 
     Raises:

@@ -84,8 +84,11 @@ class Server:
         """Whether it has."""
         return self._process.poll() is not None
 
-    def ask(self, request: object, watch: Watch) -> bytes:
+    def ask(self, request: object, watch: Watch, *, shared: bool = False) -> bytes:
         """Send a request, and return all that is answered; nothing if it is withdrawn or the server ends.
+
+        A request that is withdrawn before the server has imported everything ends the server, which would answer
+        only then; one that is `shared` with others leaves it to them.
 
         Raises:
             OSError: too many open files.
@@ -98,7 +101,7 @@ class Server:
             def withdraw() -> None:
                 with contextlib.suppress(OSError):
                     ours.shutdown(socket.SHUT_WR)
-                if not self.was_ready:  # it would answer when it has imported everything
+                if not shared and not self.was_ready:
                     self._process.kill()
 
             with watch(withdraw):
