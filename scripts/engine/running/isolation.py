@@ -85,7 +85,7 @@ def _ask(request: Request, watch: Watch, shared: bool) -> tuple[bytes, Verdict |
 
     for _ in range(3):  # with all that is imported, with less, and once more if one of these was killed later on
         server = running_server([request.experiment.path])
-        answer = server.ask(request, noticing)
+        answer = server.ask(request, noticing, shared=shared)
         if answer or withdrawn:
             return take_verdict(answer)
         why = server.why_it_ended()
