@@ -69,7 +69,8 @@ def on_config(config: Any) -> None:
         folders.insert(0, str(_Run.serving.fragments))
         snippets["check_paths"] = False  # what is missing is said on the page
     snippets["base_path"] = folders
-    config.mdx_configs.setdefault("markdown_extensions.tooltips", {})["root"] = str(root)
+    for extension in ("tooltips", "citations"):  # which look for data in the current folder by themselves
+        config.mdx_configs.setdefault(f"markdown_extensions.{extension}", {})["root"] = str(root)
     notebook_pages.install()
     install(tuple(map(Path, folders)))
     if _Run.serving:
