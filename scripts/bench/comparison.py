@@ -265,7 +265,7 @@ def mean_choice(result: Comparison, arm: str, seeds: slice, select: str) -> Tens
     return values["test_error"][scores.argmin()]
 
 
-def null(draws: int = 1000) -> None:
+def null(draws: int = 400) -> None:
     """The share of comparisons of copies called different, by level."""
     levels = (0.05, 0.01)
     print("chosen by  seeds  choice     " + "  ".join(f"at {level:.0%}" for level in levels))

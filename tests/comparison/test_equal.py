@@ -123,6 +123,19 @@ def test_what_cannot_train_together_trains_one_by_one_and_says_so(net):
     torch.testing.assert_close(results[0].curves["一"], results[2].curves["一"], rtol=0, atol=0)
 
 
+def test_what_comes_out_otherwise_together_trains_one_by_one(monkeypatch):
+    """Before training, the first network alone and among the others must agree."""
+
+    def open_up_wrongly(net):
+        net[1] = nn.Tanh()
+
+    monkeypatch.setattr("comparison.training.open_up", open_up_wrongly)
+    settings = {"lrs": log_grid(0.01, 10), "num_updates": 10, "batch_size": 8}
+    results = [compare({"一": nets.mlp}, nets.classes, method=method, **settings) for method in ("auto", "loop")]
+    assert "逐个训练" in results[0].notes[0]
+    assert results[0].as_dict()["arms"] == results[1].as_dict()["arms"]
+
+
 def test_optimizers_that_mix_numbers_train_one_by_one():
     class Mixing(torch.optim.SGD):
         pass

@@ -140,6 +140,19 @@ def test_dropout_masks():
     assert (masks["a"] != masks["b"]).double().mean().item() == pytest.approx(2 * 0.7 * 0.3, abs=0.03)
 
 
+def test_dropout_of_whole_channels():
+    from comparison.randomness import Dropout, draw_mask, generator
+
+    with Dropout(lambda shape, keep: draw_mask(shape, keep, generator(0, "mask"))):
+        dropped = nn.Dropout2d(0.5)(torch.ones(4, 6, 3, 3))
+        same = [nn.Dropout2d(0.5).eval()(dropped), nn.Dropout(0.0)(dropped)]
+        all_gone = nn.Dropout(1.0)(dropped)
+    shares = (dropped > 0).float().mean((2, 3))
+    assert set(shares.flatten().tolist()) == {0.0, 1.0}
+    assert all(torch.equal(other, dropped) for other in same)
+    assert not all_gone.any()
+
+
 def test_batches_go_through_all_rows():
     from comparison.training import Job
 
@@ -236,3 +249,14 @@ def test_a_plateau_is_no_edge():
     assert (result.arms["岭回归"].index > 0).all()
     assert (values.argmin(0) == 0).any()
     assert (result.final("岭回归", "val_loss") <= 1.001 * values.min(0).values).all()
+
+
+def test_the_example_in_the_documentation_runs():
+    import comparison
+
+    code = [line[4:] for line in comparison.__doc__.splitlines() if line.startswith("    ")]
+    assert code[-1].startswith("assert gain")  # holds after 1,000 updates; here it is to be quick
+    shorter = "\n".join(code[:-1]).replace("num_updates=1000", "num_updates=100")
+    found = {}
+    exec(compile(shorter, "comparison", "exec"), found)
+    assert len(found["gain"].per_seed) == 5
