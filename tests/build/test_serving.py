@@ -141,7 +141,7 @@ HALF = {
     "an unknown cell": (("04-a/sum/plot.md", "04-a/sum/plt.md"), "没有单元“plt”"),
     "a missing fragment": (("04-a/sum/plot.md", "04-b/gone/plot.md"), "没有实验 04-b/gone.py"),
     "an unknown tag": (("tags: [张量]", "tags: [张亮]"), "没有标签“张亮”"),
-    "evidence that is none": (("evidence: sum", "evidence: plot"), "单元 plot 撑不起这条说法"),
+    "evidence that is none": (("evidence: sum", "evidence: plot"), "“plot”撑不起这条说法"),
     "a formula": (("# 一加一等于几？", "# 一加一等于几？\n\n$$\\nosuch$$"), "公式转换不了"),
     "an include in another form": (('--8<-- "04-a/sum/plot.md"', "--8<-- 'gone/gone.md'"), "没有嵌进页面"),
 }
