@@ -80,7 +80,7 @@ class Manifest:
         if not lines:
             return
         if not self._begun:
-            self.save()
+            self.save(even_empty=True)  # what is appended needs a head before it
             self._begun = True
         self.changed = True
         with self._project.written.open("a", encoding="utf-8") as file:
@@ -90,14 +90,14 @@ class Manifest:
         for name, digest, _ in files:
             self.add(name, [digest])
 
-    def save(self) -> None:
-        """Write the list down as it is.
+    def save(self, *, even_empty: bool = False) -> None:
+        """Write the list down as it is; one that is empty and was never written only if that is asked for.
 
         Raises:
             OSError: it cannot be written.
         """
         path = self._project.written
-        if not self.digests and self.complete and not path.exists():
+        if not even_empty and not self.digests and self.complete and not path.exists():
             return
         head: dict[str, object] = {"complete": self.complete, "files": len(self.digests)}
         lines = [head, *([name, digests] for name, digests in sorted(self.digests.items()))]
