@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tests.tiny import EXAMPLE, Tiny
 
+from engine.common import Written
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 BY_HAND = {
     "docs/labs/mine.ipynb": '{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}',
@@ -311,3 +313,11 @@ def test_who_may_read_what_is_written_is_up_to_the_user(tiny: Tiny) -> None:
         os.umask(before)
     modes = {path.stat().st_mode & 0o777 for path in (tiny.root / "docs/downloads").rglob("*.*")}
     assert modes == {0o640}
+
+
+def test_the_list_has_its_head_from_the_first_file_on(tiny: Tiny) -> None:
+    """A first build that is killed leaves a list that can be read: what it had begun is removed by the next."""
+    Written(tiny.project, print, []).write([(tiny.project.fragments / "04-a" / "a.md", "甲")])
+    head, line, *_ = (tiny.root / ".written.jsonl").read_text("utf-8").split("\n")
+    assert json.loads(head) == {"complete": True, "files": 0}
+    assert json.loads(line)[0] == "build/fragments/04-a/a.md"
