@@ -121,9 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", help="执行没有缓存的实验", description="执行没有缓存的实验，更新片段、下载文件与账本。"
     )
-    run.add_argument(
-        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
-    )
+    _add_paths(run)
     run.add_argument("--force", action="store_true", help="有缓存也重新执行")
     run.add_argument("--check", action="store_true", help="只检查：缓存是否完整、页面与说法是否有错；什么都不执行")
     run.add_argument("--explain", action="store_true", help="只说明：每个要执行的实验为什么要执行；什么都不执行")
@@ -160,9 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         help="换设置重做实验，记录说法经得起什么",
         description="运行 examples/…/*.stress.toml 里声明、而还没有记录的改变；结果写进旁边的 .stress.json，要提交。",
     )
-    stressed.add_argument(
-        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
-    )
+    _add_paths(stressed)
     stressed.add_argument("--force", action="store_true", help="有记录也重新运行")
     stressed.add_argument("--check", action="store_true", help="只检查：记录是否完整；什么都不运行")
     stressed.add_argument("--explain", action="store_true", help="只列出要运行的改变；什么都不运行")
@@ -172,9 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         help="把实验改错，看有名字的断言会不会失败",
         description="对每条有名字的断言，改喂给它的代码里的一个运算、符号、数或参数，直到它失败；记进 .bites.json。",
     )
-    biting.add_argument(
-        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
-    )
+    _add_paths(biting)
     biting.add_argument("--force", action="store_true", help="有记录也重新试")
     biting.add_argument("--jobs", type=_positive, metavar="N", help="同时运行几个；默认等于处理器核数")
     commands.add_parser(
@@ -189,6 +183,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     related.add_argument("--count", type=_positive, default=40, metavar="N", help="列出几对；默认 40")
     return parser
+
+
+def _add_paths(command: argparse.ArgumentParser) -> None:
+    """Have a command take files and folders to restrict it to."""
+    command.add_argument(
+        "paths", nargs="*", type=Path, metavar="路径", help="examples/ 或 docs/ 下的文件或文件夹；默认全部"
+    )
 
 
 def _cluster(address: str, idle: float) -> Callable[[Path], Pool]:
